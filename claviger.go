@@ -1,0 +1,275 @@
+// Package claviger is the vocabulary of the gateway: who calls (Principal),
+// what they ask (Call), what the policy says (Decision), what is taken from
+// their limits (Charge, Hold), and the seams behind which each of those is
+// decided. It imports the standard library alone, so that a package on either
+// side of a seam needs nothing else to speak to the other.
+package claviger
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"claviger.dev/claviger/internal/seal"
+)
+
+// Claims are the verified statements of a credential about its holder, by
+// name. Values are what JSON gives: string, float64, bool, nil, []any and
+// map[string]any. They are read by plan conditions and by nothing else.
+type Claims map[string]any
+
+// Credential says how a caller presented who they are.
+type Credential int
+
+// The ways of presenting a credential. A cookie is the only one that a browser
+// attaches by itself, so it is the only one that needs the origin rule.
+const (
+	CredentialNone Credential = iota
+	CredentialCookie
+	CredentialBearer
+)
+
+// Principal is a verified caller. (Tenant, Realm, Subject) is the identity
+// under which limits, budgets and objects are kept; nothing else of it is.
+type Principal struct {
+	Tenant  string
+	Realm   string
+	Subject string
+	Roles   []string
+	// Method is the name of the authenticator that vouches for the caller.
+	Method string
+	Claims Claims
+	// Presented says how the credential came.
+	Presented Credential
+	// Expires is when the credential ends. The zero time means that it does
+	// not end by itself.
+	Expires time.Time
+	// Plan, when not empty, is the one plan that this caller may have,
+	// whatever the conditions of the others say.
+	Plan string
+	// Actions, when not nil, are the only actions that this credential is good
+	// for, and the proxy is closed to it.
+	Actions []string
+	// Limits are the limits that come with this credential, beside those of
+	// the plan.
+	Limits []Limit
+	// Service is the name of the service key, when the caller is a server that
+	// acts for itself.
+	Service string
+}
+
+// Endpoint names a row of the endpoint table, as "chat.completions".
+type Endpoint string
+
+// ObjectRef is an object of the provider's account that a call refers to.
+type ObjectRef struct {
+	// Kind is the prefix of such ids without its separator: "resp", "file".
+	Kind string
+	ID   string
+	// Param is the place in path or body where the id stands.
+	Param string
+}
+
+// BodySource is a request body that has been written anew and can be sent more
+// than once. Open may be called again for each attempt and from any goroutine.
+type BodySource interface {
+	// ContentType is the media type to send, empty for no body.
+	ContentType() string
+	// Len is the length in bytes.
+	Len() int64
+	// Open starts reading from the first byte.
+	Open() io.ReadCloser
+}
+
+// Call is what a caller asks of the provider, after parsing and before or
+// after the policy wrote its obligations into it.
+type Call struct {
+	Endpoint Endpoint
+	// Action is the name of the action that makes the call, empty for the proxy.
+	Action string
+	Model  string
+	Stream bool
+	// MaxOutput is the most output tokens that the call may produce; 0 where
+	// the endpoint produces none.
+	MaxOutput int64
+	// MaxInput is an upper bound on the input tokens.
+	MaxInput int64
+	// Choices is how many answers are asked for, at least 1.
+	Choices int64
+	// Tools are the kinds of the tools that the call brings, each once.
+	Tools   []string
+	Objects []ObjectRef
+	// Method, Path and Query are what goes upstream. Path is relative to the
+	// provider's base URL and starts with a slash.
+	Method string
+	Path   string
+	Query  string
+	Body   BodySource
+}
+
+// Unit is an amount of one metered thing.
+type Unit struct {
+	Kind   UnitKind
+	Amount int64
+}
+
+// UnitKind names what a provider meters.
+type UnitKind string
+
+// The metered things. Cached input is part of input, and reasoning is part of
+// output, as OpenAI reports them.
+const (
+	UnitInput       UnitKind = "input"
+	UnitCachedInput UnitKind = "cached_input"
+	UnitOutput      UnitKind = "output"
+	UnitReasoning   UnitKind = "reasoning"
+)
+
+// Units are the metered amounts of one call, each kind at most once.
+type Units []Unit
+
+// Get returns the amount of one kind, 0 when absent.
+func (u Units) Get(k UnitKind) int64 {
+	for _, x := range u {
+		if x.Kind == k {
+			return x.Amount
+		}
+	}
+	return 0
+}
+
+// Obligation is something that a decision forces on a call.
+type Obligation struct {
+	Kind ObligationKind
+	// Limit is the number that ObligeMaxOutput and ObligeMaxInput force, in
+	// tokens.
+	Limit int64
+	// Values are what ObligeTools allows: kinds of tools, as "web_search".
+	Values []string
+}
+
+// ObligationKind names an obligation.
+type ObligationKind string
+
+// The obligations. A call that brings more than ObligeMaxInput is refused; a
+// larger output cap than ObligeMaxOutput is lowered; a tool that ObligeTools
+// does not name is refused.
+const (
+	ObligeMaxOutput ObligationKind = "max_output"
+	ObligeMaxInput  ObligationKind = "max_input"
+	ObligeTools     ObligationKind = "tools"
+)
+
+// Decision is the answer of the policy. The zero value refuses.
+type Decision struct {
+	Allow bool
+	// Plan is the plan that applied, empty when none did.
+	Plan string
+	// Code says why a call is refused: CodeForbidden, CodeModelNotAllowed or
+	// CodeNotFound. Empty means CodeForbidden.
+	Code Code
+	// Param is the member that was refused, where one was.
+	Param string
+	// Reason is one sentence for the operator; Rule is the name of the rule
+	// that decided, as "plans[1].models".
+	Reason string
+	Rule   string
+	// Models are the plan's model patterns, for listing.
+	Models []string
+	Oblige []Obligation
+	// Limits are what the plan takes from this caller for a call.
+	Limits []Limit
+}
+
+// Authenticator recognises one kind of credential.
+//
+// Authenticate reads the headers of r and nothing of its body. It returns
+// ErrNoCredential when r carries no credential of its kind, so that the next
+// authenticator is asked, and any other error when there is one that is not
+// good. It blocks on no network unless its documentation says so, may be
+// called concurrently, and changes nothing. On error it denies.
+type Authenticator interface {
+	Authenticate(ctx context.Context, r *http.Request) (Principal, error)
+}
+
+// CookieAuthenticator is an Authenticator that reads a cookie. HasCookie
+// reports whether r carries that cookie, good or bad.
+type CookieAuthenticator interface {
+	Authenticator
+	HasCookie(r *http.Request) bool
+}
+
+// Authorizer applies the plans. It is a pure function of its arguments, may be
+// called concurrently and does not block. On error it denies.
+type Authorizer interface {
+	Authorize(ctx context.Context, p Principal, c Call) (Decision, error)
+}
+
+// SecretSource reads a secret. It may block on files or a child process until
+// ctx ends, may be called concurrently, and changes nothing. On error the
+// secret counts as missing: it denies.
+type SecretSource interface {
+	Get(ctx context.Context, ref Ref) (Secret, Version, error)
+}
+
+// Authorized is a call that passed every gate. Only the gateway can make one,
+// and an Upstream accepts nothing else. The zero value is refused.
+type Authorized struct {
+	minted    bool
+	call      Call
+	requestID string
+}
+
+// Authorize declares a call authorized. It returns the zero value, which every
+// Upstream refuses, unless k was granted and h is a hold.
+func Authorize(k seal.Mint, c Call, h Hold, requestID string) Authorized {
+	if !k.Granted() || h == nil {
+		return Authorized{}
+	}
+	return Authorized{minted: true, call: c, requestID: requestID}
+}
+
+// Valid reports whether the gateway made this value.
+func (a Authorized) Valid() bool { return a.minted }
+
+// Call is the call that passed.
+func (a Authorized) Call() Call { return a.call }
+
+// RequestID is the id under which the call is logged.
+func (a Authorized) RequestID() string { return a.requestID }
+
+// Upstream carries authorized calls to the provider.
+//
+// RoundTrip returns the provider's answer only when its status is 200. Every
+// other outcome is an *Error with a code of this package and nothing of the
+// provider's body in Detail but what the contract lets through. It blocks
+// until headers arrive, its time limits pass or ctx ends, may be called
+// concurrently, and retries only while nothing was answered. The caller closes
+// the body; reading it fails with an *Error when the provider stalls or cuts.
+// On error it denies.
+type Upstream interface {
+	RoundTrip(ctx context.Context, a Authorized) (*http.Response, error)
+}
+
+// Owners knows who created which object of the provider's account. Both
+// methods may block on a store until ctx ends, may be called concurrently and
+// are idempotent. On error they deny.
+type Owners interface {
+	Claim(ctx context.Context, p Principal, o ObjectRef) error
+	Check(ctx context.Context, p Principal, o ...ObjectRef) error
+}
+
+// Recorder keeps the account of calls. Record does not block the caller on a
+// slow store; an error is counted and the call stands. Erase blocks until it
+// is done or ctx ends.
+type Recorder interface {
+	Record(ctx context.Context, e *Event) error
+	Erase(ctx context.Context, q Query) (int64, error)
+}
+
+// Query selects records of one person.
+type Query struct {
+	// Subject is the pseudonym under which the records are kept.
+	Subject string
+}
