@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# All tests, from nothing but Go, Node and the registries: it installs what it
+# needs, says loudly what it could not run, and fails where CI=true forbids that.
+#
+#   bash tools/test.sh            everything
+#   bash tools/test.sh go         Go tests, plain and with the race detector
+#   bash tools/test.sh lint       format, linters, module hygiene, vulnerabilities
+#   bash tools/test.sh fuzz       a few seconds of every fuzz target
+#   bash tools/test.sh browser    SDKs, demo and Next.js app in headless Chromium
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+want=${1:-all}
+started=$SECONDS
+summary=()
+
+step() { # step NAME COMMAND...
+  local name=$1 from=$SECONDS
+  shift
+  printf '\n== %s\n' "$name"
+  "$@"
+  summary+=("$(printf '%5ds  %s' $((SECONDS - from)) "$name")")
+}
+
+wants() { [ "$want" = all ] || [ "$want" = "$1" ]; }
+
+loud() { printf '\n!!! NOT RUN: %s\n\n' "$*" >&2; summary+=("    !!  not run: $*"); }
+
+need() { # need COMMAND DEBIAN-PACKAGE
+  command -v "$1" >/dev/null && return
+  if command -v apt-get >/dev/null; then
+    local sudo=
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    $sudo apt-get update -q >/dev/null
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -qy --no-install-recommends "$2" >/dev/null
+  fi
+  command -v "$1" >/dev/null && return
+  loud "$1 is missing; install the package $2"
+  [ "${CI:-}" != true ]
+}
+
+tool() { (cd tools && go build -o "$root/.claviger/bin/$1" "$2"); }
+
+lint() {
+  mkdir -p .claviger/bin
+  tool golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+  .claviger/bin/golangci-lint run ./...
+  go mod verify >/dev/null
+  go mod tidy -diff
+}
+
+vulnerabilities() {
+  tool govulncheck golang.org/x/vuln/cmd/govulncheck
+  local log=.claviger/govulncheck.log
+  if .claviger/bin/govulncheck ./... >"$log" 2>&1; then
+    tail -n 1 "$log"
+  elif grep -q 'fetching vulnerabilities' "$log"; then
+    # No tool is missing, and no finding is hidden: the database is a service
+    # on the network that this machine does not reach.
+    loud "govulncheck: its database is out of reach from here ($(tail -n 1 "$log" | cut -c1-120))"
+  else
+    cat "$log"
+    return 1
+  fi
+}
+
+fuzz() {
+  local target pkg
+  grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u | while read -r pkg; do
+    grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$pkg"/*_test.go | sed 's/^func //' | while read -r target; do
+      printf '%s %s: ' "$pkg" "$target"
+      go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-3s}" "$pkg" >.claviger/fuzz.log 2>&1 </dev/null || { cat .claviger/fuzz.log; exit 1; }
+      grep -oE 'execs: [0-9]+' .claviger/fuzz.log | tail -n 1
+    done
+  done
+}
+
+browser() {
+  need chromium chromium
+  need npm npm
+  (cd e2e && npm ci --no-audit --no-fund --silent)
+  (cd examples/nextjs && npm ci --no-audit --no-fund --silent)
+  CLAVIGER_E2E=1 go test -count=1 -timeout 15m ./e2e/...
+}
+
+mkdir -p .claviger
+if wants go; then
+  step 'build' go build ./...
+  step 'go test ./...' go test ./...
+  step 'go test -race ./...' go test -race ./...
+fi
+wants browser && step 'SDKs, demo and Next.js in a browser' browser
+if wants lint; then
+  step 'linters and module hygiene' lint
+  step 'known vulnerabilities' vulnerabilities
+fi
+wants fuzz && step 'fuzz smoke' fuzz
+
+printf '\n== summary\n'
+printf '%s\n' "${summary[@]}"
+printf '%5ds  in all\n' $((SECONDS - started))
