@@ -1,0 +1,121 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"claviger.dev/claviger"
+	"claviger.dev/claviger/internal/seal"
+)
+
+// Media types of answers.
+const (
+	typeJSON   = "application/json"
+	typeStream = "text/event-stream"
+)
+
+// outgoing is a call on its way, the same for every attempt.
+type outgoing struct {
+	call      claviger.Call
+	requestID string
+	url       *url.URL
+	userAgent []string
+}
+
+var errPath = errors.New("upstream: a path or query that no endpoint has")
+
+func (c *Client) outgoing(a claviger.Authorized) (*outgoing, error) {
+	call := a.Call()
+	if !cleanPath(call.Path) || !cleanQuery(call.Query) {
+		return nil, errPath
+	}
+	if call.Method == "" || strings.Trim(call.Method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return nil, errors.New("upstream: a call without a method")
+	}
+	u := *c.base
+	u.Path += call.Path
+	u.RawQuery = call.Query
+	return &outgoing{call: call, requestID: a.RequestID(), url: &u, userAgent: c.userAgent}, nil
+}
+
+// cleanPath reports whether p means the same to every reader: it starts with a
+// slash, has no empty and no dot segment, and nothing in it needs escaping. The
+// endpoint table gives no other path; this is the second lock on the door.
+func cleanPath(p string) bool {
+	rest, ok := strings.CutPrefix(p, "/")
+	for ok {
+		var segment string
+		segment, rest, ok = strings.Cut(rest, "/")
+		if segment == "" || strings.Trim(segment, ".") == "" {
+			return false
+		}
+		for i := range len(segment) {
+			if c := segment[i]; !alphanumeric(c) && c != '-' && c != '_' && c != '.' && c != ':' {
+				return false
+			}
+		}
+	}
+	return p != ""
+}
+
+func cleanQuery(q string) bool {
+	for i := range len(q) {
+		if c := q[i]; c <= ' ' || c > '~' || c == '#' {
+			return false
+		}
+	}
+	return true
+}
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// request makes the request of one attempt. Its headers are all that there are:
+// nothing of the caller's is copied.
+func (o *outgoing) request(ctx context.Context, key claviger.Secret) (*http.Request, error) {
+	k := key.Reveal(seal.ForReveal())
+	if !fitsHeader(k) {
+		return nil, errors.New("upstream: the key is empty or holds characters that a header cannot carry")
+	}
+	accept := typeJSON
+	if o.call.Stream {
+		accept = typeStream
+	}
+	h := http.Header{
+		"Authorization":       {"Bearer " + string(k)},
+		"Accept":              {accept},
+		"User-Agent":          o.userAgent,
+		"X-Client-Request-Id": {o.requestID},
+	}
+	req := (&http.Request{
+		Method: o.call.Method, URL: o.url, Host: o.url.Host, Header: h,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
+	b := o.call.Body
+	if b == nil || b.Len() == 0 {
+		return req, nil
+	}
+	if t := b.ContentType(); t != "" {
+		h["Content-Type"] = []string{t}
+	}
+	req.ContentLength = b.Len()
+	req.Body = b.Open()
+	req.GetBody = func() (io.ReadCloser, error) { return b.Open(), nil }
+	return req, nil
+}
+
+// fitsHeader reports whether b is visible ASCII, as RFC 6750 asks of a bearer
+// token.
+func fitsHeader(b []byte) bool {
+	for _, c := range b {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return len(b) > 0
+}

@@ -1,0 +1,174 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+
+	"claviger.dev/claviger"
+	"claviger.dev/claviger/internal/netx"
+)
+
+type limits struct{ connect, headers, idle, total time.Duration }
+
+// The causes with which a time limit ends a request.
+var (
+	errConnect = errors.New("upstream: not connected within the limit")
+	errHeaders = errors.New("upstream: no answer within the limit")
+	errIdle    = errors.New("upstream: silent past the limit")
+	errTotal   = errors.New("upstream: not done within the limit")
+	errClosed  = errors.New("upstream: the answer was closed")
+)
+
+// phase is what an attempt waits for.
+type phase = int32
+
+const (
+	connecting phase = iota
+	awaiting
+	reading
+)
+
+// watch keeps the time limits of one attempt with a single timer, which ends
+// the request by cancelling its context. It reads the answer, too: the timer
+// runs while a read waits for the provider, and not while the caller is slow.
+type watch struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+	limits *limits
+	phase  atomic.Int32
+	idle   time.Duration
+	body   io.ReadCloser
+}
+
+func newWatch(ctx context.Context, l *limits) *watch {
+	w := &watch{limits: l, idle: l.idle}
+	w.ctx, w.cancel = context.WithCancelCause(ctx)
+	w.timer = time.AfterFunc(l.connect, w.fire)
+	return w
+}
+
+func (w *watch) fire() {
+	switch w.phase.Load() {
+	case connecting:
+		w.cancel(errConnect)
+	case awaiting:
+		w.cancel(errHeaders)
+	default:
+		w.cancel(errIdle)
+	}
+}
+
+// traced is the context to send the request with: it tells the watch when there
+// is a connection.
+func (w *watch) traced() context.Context {
+	return httptrace.WithClientTrace(w.ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+		w.phase.Store(awaiting)
+		w.timer.Reset(w.limits.headers)
+	}})
+}
+
+// answered says that the headers came, and gives the body to be read.
+func (w *watch) answered(body io.ReadCloser) {
+	w.phase.Store(reading)
+	w.timer.Stop()
+	w.body = body
+}
+
+// Read implements io.Reader on the raw body. Errors are those of RoundTrip.
+func (w *watch) Read(p []byte) (int, error) {
+	w.timer.Reset(w.idle)
+	n, err := w.body.Read(p)
+	w.timer.Stop()
+	if err == nil || err == io.EOF { //nolint:errorlint // a wrapped io.EOF is no proper end
+		return n, err
+	}
+	if e := ended(w.ctx); e != nil {
+		return n, e
+	}
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, presentable(err))
+	} else {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, &claviger.Error{Code: claviger.CodeUpstreamError, Err: fmt.Errorf("upstream: the answer was cut: %w", err)}
+}
+
+// Close ends the request. What was not read is not waited for.
+func (w *watch) Close() error {
+	w.end()
+	return w.body.Close()
+}
+
+// end gives back the timer and the context.
+func (w *watch) end() {
+	w.timer.Stop()
+	w.cancel(errClosed)
+}
+
+// ended says why ctx is over, or nil while it is not: a time limit of ours, or
+// the caller's leaving, which is not an error of the provider.
+func ended(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	switch {
+	case cause == nil:
+		return nil
+	case errors.Is(cause, errConnect), errors.Is(cause, errHeaders), errors.Is(cause, errIdle), errors.Is(cause, errTotal):
+		return &claviger.Error{Code: claviger.CodeUpstreamTimeout, Err: cause}
+	case errors.Is(cause, ctx.Err()):
+		return fmt.Errorf("upstream: ended by the caller: %w", cause)
+	default:
+		return fmt.Errorf("upstream: ended by the caller: %w: %w", ctx.Err(), cause)
+	}
+}
+
+// failed is the outcome of an attempt that got no answer.
+func (w *watch) failed(err error) failure {
+	if e := ended(w.ctx); e != nil {
+		return failure{err: e}
+	}
+	code := claviger.CodeUpstreamError
+	f := faultFinal
+	if w.phase.Load() == connecting && !errors.Is(err, netx.ErrRefused) {
+		if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
+			code = claviger.CodeUpstreamTimeout
+		} else {
+			f = faultConnect
+		}
+	}
+	return failure{fault: f, err: &claviger.Error{Code: code, Err: fmt.Errorf("upstream: no answer: %w", presentable(err))}}
+}
+
+// presentable keeps of a transport's error what cannot quote the provider: an
+// answer that is not HTTP is quoted in the error about it, and may echo the key.
+func presentable(err error) error {
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*net.DNSError](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return e
+	}
+	for _, known := range []error{netx.ErrRefused, io.ErrUnexpectedEOF, io.EOF, http.ErrSchemeMismatch} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return fmt.Errorf("not understood (%T)", err)
+		}
+		err = inner
+	}
+}
