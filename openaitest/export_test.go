@@ -1,0 +1,29 @@
+package openaitest
+
+import (
+	"reflect"
+	"strings"
+)
+
+// RequestMembers returns the names of the members that requests may have.
+func RequestMembers() map[string][]string {
+	return map[string][]string{
+		"/v1/responses":        memberNames(reflect.TypeFor[createResponse]()),
+		"/v1/chat/completions": memberNames(reflect.TypeFor[createChat]()),
+		"/v1/embeddings":       memberNames(reflect.TypeFor[createEmbedding]()),
+		"/v1/moderations":      memberNames(reflect.TypeFor[createModeration]()),
+	}
+}
+
+func memberNames(t reflect.Type) []string {
+	var out []string
+	for f := range t.Fields() {
+		if f.Anonymous {
+			out = append(out, memberNames(f.Type)...)
+			continue
+		}
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		out = append(out, name)
+	}
+	return out
+}
