@@ -51,7 +51,7 @@ func (c *Client) accept(w *watch, resp *http.Response, out *outgoing) (*http.Res
 		Header:        http.Header{"Content-Type": {want}},
 		ContentLength: length,
 		Body:          a,
-	}, failure{}
+	}, failure{status: http.StatusOK}
 }
 
 // checkType compares the media type of an answer, whose only parameter may be

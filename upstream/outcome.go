@@ -35,7 +35,7 @@ const (
 	faultConnect              // once more
 )
 
-// failure is how an attempt failed. The zero value is success.
+// failure is how an attempt failed. It is success without err.
 type failure struct {
 	fault  fault
 	err    error

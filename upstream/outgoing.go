@@ -47,6 +47,9 @@ func (c *Client) outgoing(a claviger.Authorized) (*outgoing, error) {
 // endpoint table gives no other path; this is the second lock on the door.
 func cleanPath(p string) bool {
 	rest, ok := strings.CutPrefix(p, "/")
+	if !ok {
+		return false
+	}
 	for ok {
 		var segment string
 		segment, rest, ok = strings.Cut(rest, "/")
@@ -59,7 +62,7 @@ func cleanPath(p string) bool {
 			}
 		}
 	}
-	return p != ""
+	return true
 }
 
 func cleanQuery(q string) bool {

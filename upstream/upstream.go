@@ -208,7 +208,7 @@ func (c *Client) tries(ctx context.Context, out *outgoing) (*http.Response, erro
 	}
 }
 
-// attempt sends the call once. The zero failure means success.
+// attempt sends the call once. A failure without an error is success.
 func (c *Client) attempt(ctx context.Context, out *outgoing, key claviger.Secret) (*http.Response, failure) {
 	w := newWatch(ctx, &c.limits)
 	req, err := out.request(w.traced(), key)
