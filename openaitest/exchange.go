@@ -28,6 +28,7 @@ type exchange struct {
 	flusher   *http.ResponseController
 	entry     *entry
 	stopWatch func() bool
+	completed bool
 	body      []byte
 	key       string
 	requestID string
@@ -47,13 +48,23 @@ func (s *Sim) begin(w http.ResponseWriter, r *http.Request) *exchange {
 // complete says that the answer is all there: a client that goes away from now
 // on did not break anything off. It comes before the last byte is written, since
 // a quick client may be gone before the handler returns.
-func (x *exchange) complete() { x.stopWatch() }
+func (x *exchange) complete() {
+	if x.completed {
+		return
+	}
+	x.completed = true
+	// Whoever waits on the context may be here before the function that
+	// watches it has begun; then stopping it is in time, and nobody else tells.
+	if x.stopWatch() && x.r.Context().Err() != nil {
+		x.sim.rec.canceled(x.entry, time.Now())
+	}
+}
 
 // publish makes what happened so far visible in the record.
 func (x *exchange) publish() { x.sim.rec.publish(x.entry, x.progress) }
 
 func (x *exchange) end() {
-	x.stopWatch()
+	x.complete()
 	x.sim.rec.end(x.entry, x.progress, time.Now())
 }
 

@@ -34,8 +34,8 @@ func (x *exchange) openStream(fail func() (string, any)) (*stream, error) {
 	if err := x.flush(); err != nil {
 		return nil, err
 	}
+	x.publish()
 	if x.fault.Kind == HangBody {
-		x.publish()
 		return st, x.interrupt()
 	}
 	return st, nil
