@@ -80,10 +80,10 @@ func trim(t string) string {
 	if strings.Trim(t, "[]") == "" || t == "-" {
 		return ""
 	}
+	t = strings.TrimSuffix(t, ":")
 	for {
 		n := len(t)
 		t = strings.TrimSuffix(strings.TrimPrefix(t, "["), ".")
-		t = strings.TrimSuffix(t, ":")
 		if !strings.Contains(t, "[") {
 			t = strings.TrimRight(t, "]")
 		}
@@ -250,7 +250,7 @@ func modelPart(p string) bool {
 // compounds, so that the name of a machine does not pass for one.
 func compound(t string) bool {
 	head, tail, ok := strings.Cut(t, "-")
-	if !ok || !plainWord(head) || !plainWord(tail) || head == "" || tail == "" {
+	if !ok || !plainWord(head) || !plainWord(tail) || head == "" || tail == "" || idPrefix(head) {
 		return false
 	}
 	switch strings.ToLower(head) {
