@@ -47,7 +47,7 @@ func request(t testing.TB, srv *openaitest.Server, path string, body any) *http.
 	case string:
 		reader = strings.NewReader(b)
 	default:
-		j, err := json.Marshal(b)
+		j, err := json.Marshal(b, json.Deterministic(true))
 		if err != nil {
 			t.Fatal(err)
 		}

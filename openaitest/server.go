@@ -44,11 +44,6 @@ func NewServer(t TB, o Options) *Server {
 	return &Server{Sim: sim, URL: "http://" + ln.Addr().String() + "/v1"}
 }
 
-// Key returns a key that this server accepts: the first of [Options.Keys], or
-// one made up on the spot.
-func (s *Sim) Key() string {
-	if len(s.keys) > 0 {
-		return s.keys[0]
-	}
-	return s.ids.base62("sk-", 32)
-}
+// Key returns a key that this server accepts: the first of [Options.Keys], or one
+// that it made up for itself.
+func (s *Sim) Key() string { return s.ownKey }

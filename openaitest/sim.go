@@ -50,6 +50,7 @@ type Options struct {
 // by several goroutines.
 type Sim struct {
 	keys         []string
+	ownKey       string
 	models       []modelInfo
 	byModel      map[string]modelInfo
 	latency      time.Duration
@@ -82,6 +83,9 @@ func New(o Options) *Sim {
 	var seed [8]byte
 	_, _ = rand.Read(seed[:]) // never fails: crypto/rand ends the program instead
 	s.ids.seed = binary.LittleEndian.Uint64(seed[:])
+	if s.ownKey = s.ids.base62("sk-", 32); len(s.keys) > 0 {
+		s.ownKey = s.keys[0]
+	}
 	if s.now == nil {
 		s.now = time.Now
 	}
