@@ -174,11 +174,11 @@ func readRefusal(w *watch, resp *http.Response) (told, error) {
 		return told{}, err
 	}
 	v, err := jsonx.Parse(b)
-	if err != nil || v.Kind() != jsonx.Object {
+	if err != nil || v.Kind() != jsonx.KindObject {
 		return told{}, &claviger.Error{Code: claviger.CodeUpstreamError, Err: fmt.Errorf("upstream: status %d with a body that is no JSON object", resp.StatusCode)}
 	}
 	e, _ := v.Get("error")
-	if e.Kind() != jsonx.Object {
+	if e.Kind() != jsonx.KindObject {
 		return told{}, nil
 	}
 	return told{message: text(e, "message"), kind: text(e, "type"), code: text(e, "code"), param: text(e, "param")}, nil
@@ -186,7 +186,7 @@ func readRefusal(w *watch, resp *http.Response) (told, error) {
 
 func text(v jsonx.Value, name string) string {
 	m, ok := v.Get(name)
-	if !ok || m.Kind() != jsonx.String {
+	if !ok || m.Kind() != jsonx.KindString {
 		return ""
 	}
 	return m.Str()
