@@ -1,0 +1,71 @@
+// Package openai is the gateway's knowledge of OpenAI's API: which endpoints
+// there are, what a caller may send to each and what of an answer comes back.
+// Everything is by allow list: a member, an event or an endpoint that no table
+// here names does not pass. The package is pure: it does no I/O but reading
+// the stream it is given, and asks no clock.
+package openai
+
+import (
+	"net/http"
+	"strings"
+
+	"claviger.dev/claviger"
+)
+
+// The endpoints of the table.
+const (
+	EndpointResponses   claviger.Endpoint = "responses"
+	EndpointChat        claviger.Endpoint = "chat.completions"
+	EndpointEmbeddings  claviger.Endpoint = "embeddings"
+	EndpointModerations claviger.Endpoint = "moderations"
+	EndpointModels      claviger.Endpoint = "models"
+	EndpointModel       claviger.Endpoint = "models.model"
+)
+
+// Row is one endpoint.
+type Row struct {
+	// Name is what the configuration calls the endpoint.
+	Name   claviger.Endpoint
+	Method string
+	// Path is relative to /v1. One that ends in a slash stands for itself and
+	// one more segment, as it was sent.
+	Path string
+	// Streams says that a caller may ask for a stream.
+	Streams bool
+	// Query are the query parameters that are passed on. Others are dropped.
+	Query []string
+}
+
+// Rows is the endpoint table. What is not in it does not exist here: it is
+// answered 404 and nothing of it is forwarded.
+func Rows() []*Row { return table }
+
+var table = []*Row{
+	{Name: EndpointResponses, Method: http.MethodPost, Path: "/responses", Streams: true},
+	{Name: EndpointChat, Method: http.MethodPost, Path: "/chat/completions", Streams: true},
+	{Name: EndpointEmbeddings, Method: http.MethodPost, Path: "/embeddings"},
+	{Name: EndpointModerations, Method: http.MethodPost, Path: "/moderations"},
+	{Name: EndpointModels, Method: http.MethodGet, Path: "/models"},
+	{Name: EndpointModel, Method: http.MethodGet, Path: "/models/"},
+}
+
+// Find returns the rows of a path below /v1, compared byte for byte as sent.
+func Find(path string) []*Row {
+	var out []*Row
+	for _, r := range table {
+		if r.fits(path) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// fits compares a path. A segment is one or more bytes without a slash; model
+// names need no escape, so a percent sign fits none.
+func (r *Row) fits(path string) bool {
+	if !strings.HasSuffix(r.Path, "/") {
+		return path == r.Path
+	}
+	segment, ok := strings.CutPrefix(path, r.Path)
+	return ok && segment != "" && segment != "." && segment != ".." && !strings.ContainsAny(segment, "/%?#\\")
+}
