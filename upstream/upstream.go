@@ -210,8 +210,8 @@ func (c *Client) tries(ctx context.Context, out *outgoing) (*http.Response, erro
 
 // attempt sends the call once. A failure without an error is success.
 func (c *Client) attempt(ctx context.Context, out *outgoing, key claviger.Secret) (*http.Response, failure) {
-	w := newWatch(ctx, &c.limits)
-	req, err := out.request(w.traced(), key)
+	ctx, w := newWatch(ctx, &c.limits)
+	req, err := out.request(ctx, key)
 	if err != nil {
 		w.end()
 		return nil, failure{fault: faultKey, err: &claviger.Error{Code: claviger.CodeMisconfigured, Err: err}}

@@ -173,7 +173,7 @@ func TestRefusesWhatNobodyAuthorized(t *testing.T) {
 		claviger.Authorize(seal.ForMint(), claviger.Call{Method: "", Path: "/a"}, hold{}, "x"),
 		claviger.Authorize(seal.ForMint(), claviger.Call{Method: "GET /x", Path: "/a"}, hold{}, "x"),
 	} {
-		if _, err := c.RoundTrip(t.Context(), a); codeOf(err) != claviger.CodeInternal { //nolint:bodyclose // there is none
+		if _, err := c.RoundTrip(t.Context(), a); codeOf(err) != claviger.CodeInternal {
 			t.Errorf("%+v: %v", a, err)
 		}
 	}

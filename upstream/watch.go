@@ -49,11 +49,18 @@ type watch struct {
 	body   io.ReadCloser
 }
 
-func newWatch(ctx context.Context, l *limits) *watch {
+// newWatch begins to watch an attempt. The request is to be sent with the
+// context, which tells the watch when there is a connection.
+func newWatch(ctx context.Context, l *limits) (context.Context, *watch) {
 	w := &watch{limits: l, idle: l.idle}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	w.timer = time.AfterFunc(l.connect, w.fire)
-	return w
+	return httptrace.WithClientTrace(w.ctx, &httptrace.ClientTrace{GotConn: w.connected}), w
+}
+
+func (w *watch) connected(httptrace.GotConnInfo) {
+	w.phase.Store(awaiting)
+	w.timer.Reset(w.limits.headers)
 }
 
 func (w *watch) fire() {
@@ -65,15 +72,6 @@ func (w *watch) fire() {
 	default:
 		w.cancel(errIdle)
 	}
-}
-
-// traced is the context to send the request with: it tells the watch when there
-// is a connection.
-func (w *watch) traced() context.Context {
-	return httptrace.WithClientTrace(w.ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
-		w.phase.Store(awaiting)
-		w.timer.Reset(w.limits.headers)
-	}})
 }
 
 // answered says that the headers came, and gives the body to be read.

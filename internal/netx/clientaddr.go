@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -33,8 +34,8 @@ func ClientAddr(r *http.Request, trusted []netip.Prefix) (netip.Addr, bool) {
 
 func forwarded(lines []string, trusted []netip.Prefix) (netip.Addr, bool) {
 	hops := 0
-	for i := len(lines) - 1; i >= 0; i-- {
-		rest, more := lines[i], true
+	for _, rest := range slices.Backward(lines) {
+		more := true
 		for more {
 			var item string
 			if c := strings.LastIndexByte(rest, ','); c >= 0 {
@@ -147,7 +148,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	}
 	if a := p.Addr(); a.Is4In6() {
 		if p.Bits() < 96 {
-			return netip.Prefix{}, errors.New("an IPv4 range is written without ::ffff:")
+			return netip.Prefix{}, errors.New("an IPv4 range is written as 10.0.0.0/8")
 		}
 		p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
 	}
