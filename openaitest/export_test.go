@@ -5,6 +5,15 @@ import (
 	"strings"
 )
 
+// Satisfy makes JSON for a schema.
+func Satisfy(schema []byte, prompt string) string {
+	src := source(hashOf(prompt))
+	return satisfy(schema, prompt, &src)
+}
+
+// Split breaks a text into deltas.
+func Split(text string) []string { return split(text) }
+
 // RequestMembers returns the names of the members that requests may have.
 func RequestMembers() map[string][]string {
 	return map[string][]string{

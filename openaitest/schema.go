@@ -41,6 +41,7 @@ type schema struct {
 const (
 	deepEnough = 6  // from here on, optional parts are left out
 	tooDeep    = 32 // here the schema is taken to have no end
+	tooLong    = 256 << 10
 )
 
 // maker writes a value that satisfies a schema.
@@ -65,7 +66,7 @@ func satisfy(raw jsontext.Value, prompt string, src *source) string {
 
 func (m *maker) write(raw jsontext.Value, depth int) {
 	var s schema
-	if json.Unmarshal(raw, &s) != nil || depth > tooDeep {
+	if depth > tooDeep || m.out.Len() > tooLong || json.Unmarshal(raw, &s) != nil {
 		m.out.WriteString("null") // "true" and the like: anything does
 		return
 	}
@@ -265,7 +266,11 @@ func (s schema) number(src *source, whole bool) float64 {
 	if first > last && !whole {
 		return s.between()
 	}
-	return (first + float64(src.below(int(min(last-first, 1000))+1))) * step
+	v := (first + float64(src.below(1+int(max(0, min(last-first, 1000)))))) * step
+	if math.IsInf(v, 0) || math.IsNaN(v) {
+		return 0 // bounds that no number of ours keeps
+	}
+	return v
 }
 
 // between is a number in the middle of bounds so close that no whole one fits.
