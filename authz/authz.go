@@ -29,9 +29,12 @@ import (
 	"claviger.dev/claviger"
 )
 
-// endpointModels is the listing of models. It needs no entry in a plan's
-// endpoints, since it is answered from the plan itself.
-const endpointModels claviger.Endpoint = "models"
+// The endpoints that are answered from the plan itself, so that they need no
+// entry in its endpoints: the list of models, and one model's entry.
+const (
+	endpointModels claviger.Endpoint = "models"
+	endpointModel  claviger.Endpoint = "models.model"
+)
 
 // Plan is what a group of callers may do. Lists that are nil and lists that
 // are empty differ: an empty list allows nothing.
@@ -200,27 +203,5 @@ func (ps *Plans) Authorize(_ context.Context, p claviger.Principal, c claviger.C
 // run of characters, also an empty one. Everything else matches itself alone,
 // case included. An empty id fits nothing.
 func Match(pattern, model string) bool {
-	if model == "" {
-		return false
-	}
-	// After a star, the shortest run is tried first; on a mismatch only the
-	// latest star takes one character more. So the time is at most the product
-	// of the two lengths.
-	p, m, star, mark := 0, 0, -1, 0
-	for m < len(model) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, mark = p, m
-			p++
-		case p < len(pattern) && pattern[p] == model[m]:
-			p++
-			m++
-		case star >= 0:
-			mark++
-			p, m = star+1, mark
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
+	return model != "" && claviger.MatchModel(pattern, model)
 }

@@ -106,7 +106,7 @@ func (pl *plan) allows(p *claviger.Principal, c *claviger.Call, t *trace) (clavi
 		t.step(pl.rules.actions, true, "the plan includes this action")
 	case c.Endpoint == "":
 		return no(claviger.Decision{Rule: pl.rules.endpoints, Reason: "the call names no endpoint"})
-	case c.Endpoint == endpointModels:
+	case c.Endpoint == endpointModels, c.Endpoint == endpointModel:
 		t.step(pl.rules.endpoints, true, "whoever has a plan may list its models")
 		if c.Model == "" {
 			return claviger.Decision{}, true
