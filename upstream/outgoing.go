@@ -90,10 +90,12 @@ func (o *outgoing) request(ctx context.Context, key claviger.Secret) (*http.Requ
 		accept = typeStream
 	}
 	h := http.Header{
-		"Authorization":       {"Bearer " + string(k)},
-		"Accept":              {accept},
-		"User-Agent":          o.userAgent,
-		"X-Client-Request-Id": {o.requestID},
+		"Authorization": {"Bearer " + string(k)},
+		"Accept":        {accept},
+		"User-Agent":    o.userAgent,
+	}
+	if o.requestID != "" {
+		h["X-Client-Request-Id"] = []string{o.requestID}
 	}
 	req := (&http.Request{
 		Method: o.call.Method, URL: o.url, Host: o.url.Host, Header: h,

@@ -103,7 +103,10 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("upstream: base_url: %w", err)
 	}
-	base.Path, base.RawPath = strings.TrimRight(base.Path, "/"), ""
+	base.Path = strings.TrimRight(base.Path, "/")
+	if base.RawPath != "" || base.Path != "" && !cleanPath(base.Path) {
+		return nil, errors.New("upstream: base_url: its path must be plain, as /v1, without escapes, empty parts and dots")
+	}
 	c := &Client{
 		base: base,
 		keys: o.Keys,

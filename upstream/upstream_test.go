@@ -231,6 +231,9 @@ func TestNewRefuses(t *testing.T) {
 		"https://api.example.com/?a=1":    "query",
 		"https://169.254.169.254/":        "link-local",
 		"https://":                        "host",
+		"https://a.example/v1%2Fx":        "plain",
+		"https://a.example/../v1":         "plain",
+		"https://a.example//v1":           "plain",
 		"https://api.example.com:70000/x": "port",
 	} {
 		_, err := New(Options{BaseURL: url, Keys: newPool(1)})
