@@ -29,7 +29,7 @@ var arrows = []struct {
 	{"action", []string{"", "internal/jsonx", "internal/detect", "internal/tick"}, "inner packages see the vocabulary alone"},
 	{"admit", []string{"", "internal/jsonx", "internal/detect", "internal/tick"}, "inner packages see the vocabulary alone"},
 	{"redact", []string{"", "internal/jsonx", "internal/detect", "internal/tick", "internal/seal"}, "redaction reads secrets to find them"},
-	{"authn", outer, "outer packages do not know one another"},
+	{"authn", append(slices.Clone(outer), "authn/internal"), "outer packages do not know one another, and share the rules of tokens"},
 	{"authz", outer, "outer packages do not know one another"},
 	{"keys", outer, "outer packages do not know one another"},
 	{"upstream", outer, "outer packages do not know one another"},

@@ -1,0 +1,130 @@
+package credential
+
+import (
+	"crypto/sha256"
+	"sync"
+	"time"
+
+	"claviger.dev/claviger"
+)
+
+const (
+	shards = 16
+	// overhead is what an entry costs beside what it holds.
+	overhead = 512
+	// weight is how many bytes of memory a byte of token becomes as claims.
+	weight = 3
+)
+
+// Key names a credential without being one.
+type Key struct {
+	sum [sha256.Size]byte
+	way uint8
+}
+
+// KeyOf returns the key of a credential. The way tells apart the ways in which
+// the same text can be presented, since what is good as one may be nothing as
+// another.
+func KeyOf(credential string, way uint8) Key {
+	return Key{sum: sha256.Sum256([]byte(credential)), way: way}
+}
+
+// Memory holds the callers of tokens that were found good, until the tokens
+// end, so that the same one is not opened for each request. It is bounded in
+// bytes and forgets what was not asked for longest, roughly. What it returns is
+// shared and must not be changed.
+type Memory struct {
+	budget int // of one generation in one shard
+	shard  [shards]shard
+}
+
+// shard is a map in two generations. What is asked for moves to the young one;
+// when that is full, the old one is forgotten and the young one grows old.
+type shard struct {
+	mu         sync.Mutex
+	young, old map[Key]entry
+	cost       int
+}
+
+type entry struct {
+	caller *claviger.Principal
+	until  time.Time
+	cost   int
+}
+
+// NewMemory returns a Memory of about that many bytes.
+func NewMemory(size int) *Memory {
+	m := &Memory{budget: size / shards / 2}
+	for i := range m.shard {
+		m.shard[i].young = map[Key]entry{}
+	}
+	return m
+}
+
+// Get returns the caller of a credential that was remembered and is still good
+// at now.
+func (m *Memory) Get(k Key, now time.Time) (*claviger.Principal, bool) {
+	s := &m.shard[k.sum[0]%shards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.young[k]
+	if !ok {
+		if e, ok = s.old[k]; !ok {
+			return nil, false
+		}
+		delete(s.old, k)
+		if now.Before(e.until) {
+			m.add(s, k, e)
+		}
+	}
+	if !now.Before(e.until) {
+		m.forget(s, k)
+		return nil, false
+	}
+	return e.caller, true
+}
+
+// Put remembers the caller of a credential of that many bytes until then.
+func (m *Memory) Put(k Key, p *claviger.Principal, until time.Time, size int) {
+	e := entry{caller: p, until: until, cost: size*weight + overhead}
+	if e.cost > m.budget {
+		return
+	}
+	s := &m.shard[k.sum[0]%shards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.forget(s, k)
+	delete(s.old, k)
+	m.add(s, k, e)
+}
+
+func (m *Memory) add(s *shard, k Key, e entry) {
+	if s.cost+e.cost > m.budget {
+		s.old, s.young, s.cost = s.young, map[Key]entry{}, 0
+	}
+	s.young[k] = e
+	s.cost += e.cost
+}
+
+func (m *Memory) forget(s *shard, k Key) {
+	if e, ok := s.young[k]; ok {
+		s.cost -= e.cost
+		delete(s.young, k)
+	}
+}
+
+// size is the cost of all that is remembered, for tests.
+func (m *Memory) size() (cost int) {
+	for i := range m.shard {
+		s := &m.shard[i]
+		s.mu.Lock()
+		for _, e := range s.young {
+			cost += e.cost
+		}
+		for _, e := range s.old {
+			cost += e.cost
+		}
+		s.mu.Unlock()
+	}
+	return cost
+}
