@@ -136,7 +136,7 @@ func goKind(t reflect.Type) string {
 	if t == nil {
 		return "another type"
 	}
-	switch t.Kind() { //nolint:exhaustive // only kinds that requests are made of
+	switch t.Kind() {
 	case reflect.String:
 		return "a string"
 	case reflect.Bool:

@@ -47,7 +47,7 @@ func (s *Sim) Control() http.Handler {
 	})
 	m.HandleFunc("GET /units", func(w http.ResponseWriter, _ *http.Request) {
 		u := s.Units()
-		controlJSON(w, http.StatusOK, unitsView{u.Total, u.ByKey})
+		controlJSON(w, http.StatusOK, unitsView(u))
 	})
 	m.HandleFunc("PUT /delta", s.controlDelta)
 	return m

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"strings"
@@ -241,9 +242,7 @@ func TestAnswersFollowTheDocument(t *testing.T) {
 	t.Run("responses", func(t *testing.T) {
 		for prompt, more := range prompts(false) {
 			body := respond(prompt)
-			for k, v := range more {
-				body[k] = v
-			}
+			maps.Copy(body, more)
 			d.must(t, "Response", call(t, srv, "/responses", body, 200))
 			body["stream"] = true
 			d.responseEvents(t, stream(t, srv, "/responses", body))
@@ -252,9 +251,7 @@ func TestAnswersFollowTheDocument(t *testing.T) {
 	t.Run("chat", func(t *testing.T) {
 		for prompt, more := range prompts(true) {
 			body := chat(prompt)
-			for k, v := range more {
-				body[k] = v
-			}
+			maps.Copy(body, more)
 			d.must(t, "CreateChatCompletionResponse", call(t, srv, "/chat/completions", body, 200))
 			body["stream"] = true
 			d.chatEvents(t, stream(t, srv, "/chat/completions", body))

@@ -143,7 +143,7 @@ func (s *Sim) Reset() {
 
 // Wait returns nil as soon as the condition holds of the record. It is tried now
 // and whenever a call begins, writes an event, is cancelled or ends. When ctx ends first, the
-// error says what the record held then. The condition must not call the Sim.
+// error says what the record held then.
 func (s *Sim) Wait(ctx context.Context, condition func(Calls) bool) error {
 	for {
 		s.rec.mu.Lock()

@@ -1,6 +1,7 @@
 package openaitest_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -55,6 +56,16 @@ func refusals() []refusal {
 		{"unknown member", "/chat/completions", chat("x", "base_url", "http://x"), 400, "unknown_parameter", "base_url"},
 		{"unknown member of a message", "/chat/completions", chat("x", "messages", []any{object{"role": "user", "content": "x", "api_key": "y"}}), 400, "unknown_parameter", "messages[0].api_key"},
 		{"wrong type", "/responses", respond("x", "temperature", "hot"), 400, "invalid_type", "temperature"},
+		{"wrong type in an item", "/responses", respond("x", "input", []any{object{"role": 3, "content": "x"}}), 400, "invalid_type", "input[0].role"},
+		{"wrong content", "/responses", respond("x", "input", []any{object{"role": "user", "content": 3}}), 400, "invalid_type", "input[0].content"},
+		{"wrong part", "/chat/completions", chat("x", "messages", []any{object{"role": "user", "content": []any{object{"type": "text", "text": []any{}}}}}), 400, "invalid_type", "messages[0].content[0].text"},
+		{"wrong text", "/responses", respond("x", "text", []any{}), 400, "invalid_type", "text"},
+		{"wrong tool", "/responses", respond("x", "tools", []any{"web_search"}), 400, "invalid_type", "tools[0]"},
+		{"wrong metadata", "/responses", respond("x", "metadata", object{"a": 1}), 400, "invalid_type", "metadata.a"},
+		{"much metadata", "/responses", respond("x", "metadata", many(17)), 400, "object_above_max_properties", "metadata"},
+		{"long metadata", "/responses", respond("x", "metadata", object{long: "x"}), 400, "string_above_max_length", "metadata"},
+		{"null content", "/chat/completions", chat("x", "messages", []any{object{"role": "user", "content": nil}}), 400, "invalid_type", "messages[0].content"},
+		{"audio", "/chat/completions", chat("x", "modalities", []any{"text", "audio"}), 400, "unsupported_parameter", "modalities"},
 		{"fraction", "/responses", respond("x", "max_output_tokens", 20.5), 400, "invalid_type", "max_output_tokens"},
 		{"too hot", "/responses", respond("x", "temperature", 3), 400, "decimal_above_max_value", "temperature"},
 		{"too cold", "/chat/completions", chat("x", "temperature", -1), 400, "decimal_below_min_value", "temperature"},
@@ -96,6 +107,41 @@ func refusals() []refusal {
 		{"unknown route", "/responses/", object{}, 404, "", ""},
 		{"wrong method", "/responses", nil, 405, "method_not_supported", ""},
 		{"wrong method", "/models", object{}, 405, "method_not_supported", ""},
+	}
+}
+
+func many(n int) object {
+	out := object{}
+	for i := range n {
+		out[strconv.Itoa(i)] = "x"
+	}
+	return out
+}
+
+// TestStrictSchemas names the place of what strict output does not allow.
+func TestStrictSchemas(t *testing.T) {
+	srv := newServer(t, openaitest.Options{})
+	open := object{"type": "object", "properties": object{}}
+	closed := func(p any) object {
+		return object{"type": "object", "additionalProperties": false, "required": []any{"a"}, "properties": object{"a": p}}
+	}
+	for place, schema := range map[string]object{
+		"": closed(object{"type": "string"}), "context=()": open, "context=('properties', 'a')": closed(open),
+		"context=('properties', 'a', 'items')":      closed(object{"type": "array", "items": open}),
+		"context=('properties', 'a', 'anyOf', '1')": closed(object{"anyOf": []any{object{"type": "null"}, open}}),
+		"context=('$defs', 'd')":                    with(closed(object{"$ref": "#/$defs/d"}), "$defs", object{"d": open}),
+		"Missing 'a'":                               {"type": "object", "additionalProperties": false, "properties": object{"a": object{"type": "string"}}},
+		"got 'type: \"array\"'":                     {"type": "array", "items": object{"type": "string"}},
+	} {
+		format := object{"type": "json_schema", "name": "n", "strict": true, "schema": schema}
+		status := 400
+		if place == "" {
+			status = 200
+		}
+		o := call(t, srv, "/responses", respond("x", "text", object{"format": format}), status)
+		if place != "" && !strings.Contains(text(at(t, o, "error", "message")), place) {
+			t.Errorf("%s: %v", place, o)
+		}
 	}
 }
 

@@ -185,7 +185,7 @@ func (s *source) next() uint64 {
 	return mix(uint64(*s))
 }
 
-func (s *source) below(n int) int { return int(s.next() % uint64(n)) } //nolint:gosec // n is a small positive length
+func (s *source) below(n int) int { return int(s.next() % uint64(n)) }
 
 func mix(z uint64) uint64 {
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
