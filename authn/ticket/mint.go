@@ -1,0 +1,109 @@
+package ticket
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"claviger.dev/claviger"
+	"claviger.dev/claviger/authn/internal/credential"
+	"claviger.dev/claviger/internal/jsonx"
+)
+
+// Request is what a ticket is to say.
+type Request struct {
+	// Subject is the user. It must not be empty, be longer than 1,024 bytes,
+	// or begin with "service:".
+	Subject string
+	// Realm is the user's realm; empty means that of the options.
+	Realm string
+	// Claims are read by the conditions of plans.
+	Claims claviger.Claims
+	// Plan, when not empty, is the one plan of the bearer.
+	Plan string
+	// Actions, when not nil, are the only actions for which it is good.
+	Actions []string
+	// TTL is the life, in whole seconds; 0 means DefaultTTL.
+	TTL time.Duration
+	// MaxTTL is the longest life that this caller may ask for; 0 means
+	// ServiceTTL, and more than LongestTTL counts as LongestTTL.
+	MaxTTL time.Duration
+}
+
+// Mint makes a ticket and says when it ends. Who may mint what for whom is the
+// caller's to decide, but for the longest life. An error is a *claviger.Error
+// with CodeInvalidInput that names the member. It does not block.
+func (a *Authenticator) Mint(_ context.Context, q Request) (token string, expires time.Time, err error) {
+	if err := credential.CheckSubject(q.Subject); err != nil {
+		return "", time.Time{}, invalid("sub", err)
+	}
+	ttl, err := q.life()
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	now := a.now().Truncate(time.Second)
+	expires = now.Add(ttl)
+	p := payload{
+		Issuer: issuer, Audience: a.audience, Realm: q.Realm, Subject: q.Subject,
+		IssuedAt: float64(now.Unix()), Expires: float64(expires.Unix()), ID: rand.Text(),
+		Claims: q.Claims, Plan: q.Plan, Actions: q.Actions,
+	}
+	if p.Realm == "" {
+		p.Realm = a.realm
+	}
+	body, err := jsonx.Marshal(p)
+	if err != nil {
+		return "", time.Time{}, invalid("claims", err)
+	}
+	if token, err = a.sign(body); err != nil {
+		return "", time.Time{}, err
+	}
+	if len(token) > maxToken {
+		return "", time.Time{}, invalid("claims", errTooLarge)
+	}
+	return token, expires, nil
+}
+
+func (q *Request) life() (time.Duration, error) {
+	longest := q.MaxTTL
+	if longest <= 0 {
+		longest = ServiceTTL
+	}
+	longest = min(longest, LongestTTL)
+	if q.TTL == 0 {
+		return min(DefaultTTL, longest).Truncate(time.Second), nil
+	}
+	ttl := q.TTL.Truncate(time.Second)
+	switch {
+	case ttl <= 0:
+		return 0, invalid("ttl", errors.New("ticket: a life of less than a second"))
+	case q.TTL > longest:
+		return 0, invalid("ttl", fmt.Errorf("ticket: a life of more than %s", longest))
+	}
+	return ttl, nil
+}
+
+func (a *Authenticator) sign(body []byte) (string, error) {
+	o := (&jose.SignerOptions{}).WithType(typ).WithHeader("kid", a.keys[0].id)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: a.keys[0].bytes}, o)
+	if err != nil {
+		return "", fmt.Errorf("ticket: %w", err)
+	}
+	jws, err := signer.Sign(body)
+	if err != nil {
+		return "", fmt.Errorf("ticket: %w", err)
+	}
+	token, err := jws.CompactSerialize()
+	if err != nil {
+		return "", fmt.Errorf("ticket: %w", err)
+	}
+	return token, nil
+}
+
+func invalid(param string, cause error) error {
+	return &claviger.Error{Code: claviger.CodeInvalidInput, Param: param, Detail: "Invalid " + param, Err: cause}
+}
