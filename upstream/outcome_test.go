@@ -102,10 +102,10 @@ var outcomes = []struct {
 	{name: "cut length", raw: []string{ok200 + "Content-Length: 99\r\n\r\n{"}, code: claviger.CodeUpstreamError, hits: 1, cut: true},
 	{name: "cut chunk", stream: true, raw: []string{chunked(streamType, "9\r\ndata: x\n\n\r\n")}, code: claviger.CodeUpstreamError, hits: 1, cut: true},
 	{name: "broken chunk", stream: true, raw: []string{chunked(streamType, "9\r\ndata: x\n\n\r\nzz\r\n")}, code: claviger.CodeUpstreamError, hits: 1, cut: true},
-	{name: "not HTTP", keys: 2, raw: []string{"SSH-2.0-sk-canary\r\n\r\n"}, code: claviger.CodeUpstreamError, hits: 1, reports: "k1:0:0s"},
-	{name: "closed at once", keys: 2, raw: []string{""}, code: claviger.CodeUpstreamError, hits: 1, reports: "k1:0:0s"},
-	{name: "headers too long", raw: []string{ok200 + "X: " + strings.Repeat("a", 1<<20) + "\r\n\r\n"}, code: claviger.CodeUpstreamError, hits: 1},
-	{name: "two lengths", raw: []string{ok200 + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"}, code: claviger.CodeUpstreamError, hits: 1},
+	{name: "not HTTP", keys: 2, raw: []string{"SSH-2.0-sk-canary\r\n\r\n"}, code: claviger.CodeUpstreamError, hits: 1, cut: true, reports: "k1:0:0s"},
+	{name: "closed at once", keys: 2, raw: []string{""}, code: claviger.CodeUpstreamError, hits: 1, cut: true, reports: "k1:0:0s"},
+	{name: "headers too long", raw: []string{ok200 + "X: " + strings.Repeat("a", 1<<20) + "\r\n\r\n"}, code: claviger.CodeUpstreamError, hits: 1, cut: true},
+	{name: "two lengths", raw: []string{ok200 + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"}, code: claviger.CodeUpstreamError, hits: 1, cut: true},
 }
 
 func TestOutcomes(t *testing.T) {

@@ -161,8 +161,8 @@ func (c *Client) CloseIdle() {
 // once, and reading the body to io.EOF leaves its connection for the next call.
 //
 // When ctx ended first, the error wraps its cause and is no *claviger.Error.
-// When the provider cut the answer, the error of reading it wraps
-// io.ErrUnexpectedEOF.
+// When the provider cut the exchange after the request went out, before headers
+// or in the answer, the error wraps io.ErrUnexpectedEOF.
 func (c *Client) RoundTrip(ctx context.Context, a claviger.Authorized) (*http.Response, error) {
 	if !a.Valid() {
 		return nil, &claviger.Error{Code: claviger.CodeInternal, Err: errors.New("upstream: a call that the gateway did not authorize")}

@@ -86,18 +86,13 @@ func (w *watch) Read(p []byte) (int, error) {
 	w.timer.Reset(w.idle)
 	n, err := w.body.Read(p)
 	w.timer.Stop()
-	if err == nil || err == io.EOF { //nolint:errorlint // a wrapped io.EOF is no proper end
+	if err == nil || err == io.EOF { // a wrapped io.EOF is no proper end
 		return n, err
 	}
 	if e := ended(w.ctx); e != nil {
 		return n, e
 	}
-	if !errors.Is(err, io.ErrUnexpectedEOF) {
-		err = fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, presentable(err))
-	} else {
-		err = io.ErrUnexpectedEOF
-	}
-	return n, &claviger.Error{Code: claviger.CodeUpstreamError, Err: fmt.Errorf("upstream: the answer was cut: %w", err)}
+	return n, &claviger.Error{Code: claviger.CodeUpstreamError, Err: fmt.Errorf("upstream: the answer was cut: %w", cut(err))}
 }
 
 // Close ends the request. What was not read is not waited for.
@@ -133,16 +128,28 @@ func (w *watch) failed(err error) failure {
 	if e := ended(w.ctx); e != nil {
 		return failure{err: e}
 	}
-	code := claviger.CodeUpstreamError
-	f := faultFinal
-	if w.phase.Load() == connecting && !errors.Is(err, netx.ErrRefused) {
-		if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
-			code = claviger.CodeUpstreamTimeout
-		} else {
-			f = faultConnect
-		}
+	if w.phase.Load() != connecting {
+		return failure{err: &claviger.Error{Code: claviger.CodeUpstreamError, Err: fmt.Errorf("upstream: no answer: %w", cut(err))}}
 	}
-	return failure{fault: f, err: &claviger.Error{Code: code, Err: fmt.Errorf("upstream: no answer: %w", presentable(err))}}
+	f := failure{fault: faultConnect}
+	code := claviger.CodeUpstreamError
+	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
+		f.fault, code = faultFinal, claviger.CodeUpstreamTimeout
+	}
+	if errors.Is(err, netx.ErrRefused) {
+		f.fault = faultFinal
+	}
+	f.err = &claviger.Error{Code: code, Err: fmt.Errorf("upstream: no connection: %w", presentable(err))}
+	return f
+}
+
+// cut is the error of an exchange that broke after the request went out, so
+// that the provider may have worked for it: it wraps io.ErrUnexpectedEOF.
+func cut(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, presentable(err))
 }
 
 // presentable keeps of a transport's error what cannot quote the provider: an
@@ -157,7 +164,7 @@ func presentable(err error) error {
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return e
 	}
-	for _, known := range []error{netx.ErrRefused, io.ErrUnexpectedEOF, io.EOF, http.ErrSchemeMismatch} {
+	for _, known := range []error{netx.ErrRefused, io.EOF, http.ErrSchemeMismatch} {
 		if errors.Is(err, known) {
 			return known
 		}

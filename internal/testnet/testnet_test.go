@@ -1,6 +1,7 @@
 package testnet
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -58,7 +59,7 @@ func TestGoneAndReset(t *testing.T) {
 	})
 	c = Dial(t, r.Addr)
 	c.Send(t, "x")
-	if _, err := c.Read(make([]byte, 1)); err == nil || err == io.EOF {
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("%v is no reset", err)
 	}
 }
