@@ -1,0 +1,124 @@
+package action
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"claviger.dev/claviger"
+	"claviger.dev/claviger/internal/jsonx"
+)
+
+// Bound is an input that fits its action. It is immutable.
+type Bound struct {
+	a            *Action
+	instructions string
+	messages     []chatMessage
+	// input bounds the tokens of the whole call from above.
+	input int64
+	// field is what a caller is told when the input is too much.
+	field string
+}
+
+// chatMessage is one message of the input that goes upstream.
+type chatMessage struct {
+	assistant bool
+	text      string
+}
+
+// Bind reads a JSON body. The error is a *claviger.Error: CodeInvalidJSON for
+// what is no JSON, and else CodeInvalidInput with the sentence "Invalid
+// <property>" for the first property at fault, in the order of the schema, and
+// after those for the first that the schema does not know. A body that is no
+// object, or none at all, is refused for the first required property.
+func (a *Action) Bind(body []byte) (*Bound, error) { return a.bind(body, false) }
+
+// BindUI reads the JSON body of a request that asked for the AI SDK's stream:
+// what Bind reads, and for chats also what useChat sends, of which the texts
+// are taken. See chatBody.
+func (a *Action) BindUI(body []byte) (*Bound, error) { return a.bind(body, true) }
+
+func (a *Action) bind(body []byte, ui bool) (*Bound, error) {
+	if strings.TrimSpace(string(body[:min(len(body), 64)])) == "" && len(body) <= 64 {
+		return nil, invalid(a.blame())
+	}
+	v, err := jsonx.Parse(body)
+	if err != nil {
+		return nil, &claviger.Error{Code: claviger.CodeInvalidJSON, Err: err}
+	}
+	if a.input == nil {
+		return a.bindChat(v, ui)
+	}
+	return a.bindText(v)
+}
+
+// blame is the property that an input is refused for as a whole.
+func (a *Action) blame() string {
+	if a.input == nil {
+		return fieldMessages
+	}
+	return a.input.blame
+}
+
+func (a *Action) bindText(v jsonx.Value) (*Bound, error) {
+	values, rest, err := a.input.bind(v)
+	if err != nil {
+		return nil, err
+	}
+	b := &Bound{a: a, field: a.input.blame}
+	b.instructions = a.instructions.fill(values, fixedText)
+	var text string
+	switch {
+	case len(a.message.parts) > 0:
+		text = a.message.fill(values, dataText)
+	case a.input.lone && !values[0].IsZero():
+		text = values[0].Str()
+	default:
+		text = string(jsonx.Append(nil, a.input.object(values, rest)))
+	}
+	b.messages = []chatMessage{{text: text}}
+	b.measure()
+	return b, nil
+}
+
+// object writes the input as one object: the schema's properties in its order,
+// then the others in the order sent.
+func (s *shape) object(values []jsonx.Value, rest []jsonx.Member) jsonx.Value {
+	ms := make([]jsonx.Member, 0, len(values)+len(rest))
+	for i, v := range values {
+		if !v.IsZero() {
+			ms = append(ms, jsonx.Member{Name: s.props[i].name, Value: v})
+		}
+	}
+	return jsonx.Object(append(ms, rest...)...)
+}
+
+// measure bounds the tokens of the input.
+func (b *Bound) measure() {
+	n := b.a.fixedTokens
+	if _, static := b.a.instructions.static(); !static {
+		// The fixed part counted the template; its values come on top.
+		n += b.a.tokens(b.instructions)
+	}
+	for _, m := range b.messages {
+		n += overhead + b.a.tokens(m.text)
+	}
+	b.input = n
+}
+
+// Call is the call for the policy, without a body: Write makes that.
+func (b *Bound) Call() claviger.Call { return b.a.callOf(b.input) }
+
+// Action is the action that the input belongs to.
+func (b *Bound) Action() *Action { return b.a }
+
+// invalid is the refusal of a property. A name that the caller made up is only
+// repeated when it is a plain identifier.
+func invalid(property string) *claviger.Error {
+	if !plain(property) {
+		property = "input"
+	}
+	return &claviger.Error{Code: claviger.CodeInvalidInput, Detail: "Invalid " + property, Param: property}
+}
+
+// characters counts as JSON Schema does, by code points.
+func characters(s string) int { return utf8.RuneCountInString(s) }
