@@ -47,11 +47,13 @@ type Ask struct {
 	// ID names the request for the control endpoint. Letters, digits and "-"
 	// only; empty for requests that nobody asks about.
 	ID string
+	// Pad is how many bytes the prompt is longer than usual.
+	Pad int
 }
 
 // Body is the request's body, in the shape of its endpoint.
 func (a Ask) Body() []byte {
-	prompt := marker + string(a.Mode) + " id=" + a.ID + " end. " + filler
+	prompt := marker + string(a.Mode) + " id=" + a.ID + " end. " + filler + strings.Repeat("x", a.Pad)
 	stream := ""
 	if a.Mode != Answer {
 		stream = `,"stream":true`

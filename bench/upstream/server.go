@@ -129,7 +129,7 @@ func (s *Server) answer(c net.Conn, br *bufio.Reader, path string, body []byte) 
 		_, err := c.Write(st.whole)
 		return err == nil
 	case Flush:
-		return writeEach(c, st, "\r\n", 0) == nil
+		return writeEach(c, st.chunks, "\r\n", 0) == nil
 	case Paced, Silent, Hang:
 		s.watched(c, br, w, st)
 		return false
@@ -152,8 +152,10 @@ func (s *Server) watched(c net.Conn, br *bufio.Reader, w wish, st stream) {
 	})
 	switch w.mode {
 	case Paced:
-		if writeEach(c, st, "Connection: close\r\n\r\n", s.Pause) == nil {
-			finished.Store(true)
+		end := len(st.chunks) - 1
+		if writeEach(c, st.chunks[:end], "Connection: close\r\n\r\n", s.Pause) == nil {
+			finished.Store(true) // before the end is out: whoever has it may go
+			_, _ = c.Write(st.chunks[end])
 			return
 		}
 	case Silent:
@@ -169,11 +171,11 @@ func (s *Server) watched(c net.Conn, br *bufio.Reader, w wish, st stream) {
 	}
 }
 
-func writeEach(c net.Conn, st stream, headEnd string, pause time.Duration) error {
+func writeEach(c net.Conn, chunks [][]byte, headEnd string, pause time.Duration) error {
 	if _, err := io.WriteString(c, streamHead+headEnd); err != nil {
 		return fmt.Errorf("head: %w", err)
 	}
-	for _, chunk := range st.chunks {
+	for _, chunk := range chunks {
 		if _, err := c.Write(chunk); err != nil {
 			return fmt.Errorf("event: %w", err)
 		}

@@ -80,26 +80,14 @@ func run(ctx context.Context, args []string, data, talk io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.limit)
-	defer cancel()
 	if err := process.RaiseFileLimit(8192); err != nil {
 		return err
 	}
-	facts := readFacts(ctx)
-	w, err := newWorkshop(ctx, o, talk)
+	s, facts, err := measure(ctx, o, scaleOf(o), talk)
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	b := &bench{workshop: w, scale: scaleOf(o), sheet: newSheet()}
-	b.candidates = w.candidates(ctx)
-	for i := range o.rounds {
-		if err := b.round(ctx, i, i == o.rounds-1); err != nil {
-			return fmt.Errorf("round %d: %w", i+1, err)
-		}
-	}
-	facts = append(facts, w.facts...)
-	report := b.sheet.report(facts, o)
+	report := s.report(facts, o)
 	if _, err := io.WriteString(data, report); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
@@ -108,8 +96,28 @@ func run(ctx context.Context, args []string, data, talk io.Writer) error {
 			return fmt.Errorf("report: %w", err)
 		}
 	}
-	if len(b.sheet.notes) > 0 {
+	if len(s.notes) > 0 {
 		return errIncomplete
 	}
 	return nil
+}
+
+// measure runs all rounds and returns their figures, and on what they were made.
+func measure(ctx context.Context, o options, k scale, talk io.Writer) (*sheet, []string, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.limit)
+	defer cancel()
+	facts := readFacts(ctx)
+	w, err := newWorkshop(ctx, o, talk)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer w.close()
+	b := &bench{workshop: w, scale: k, sheet: newSheet()}
+	b.candidates = w.candidates(ctx)
+	for i := range o.rounds {
+		if err := b.round(ctx, i, i == o.rounds-1); err != nil {
+			return nil, nil, fmt.Errorf("round %d: %w", i+1, err)
+		}
+	}
+	return b.sheet, append(facts, w.facts...), nil
 }

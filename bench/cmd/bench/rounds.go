@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"claviger.dev/claviger/bench/load"
@@ -22,30 +23,35 @@ type scale struct {
 	cancels int           // of each case
 	short   int64         // streams that are looked at for being short
 	refused int           // oversized bodies, declared and as many not
-	back    time.Duration
+	settle  time.Duration // before memory is read
+	back    time.Duration // after the streams are gone, before it is read again
 }
 
 const (
 	conns     = 64
 	paceRate  = 200
 	warm      = 300 * time.Millisecond
-	oversize  = 20_000_000
+	oversize  = 20 * megabyte
 	patience  = 5 * time.Second // for a cancel to be seen
-	settle    = time.Second     // after start, before idle memory is read
-	megabyte  = 1e6
+	megabyte  = 1 << 20
 	shortCap  = 5 * time.Minute
 	midStream = 20 // events that are read before a stream is cancelled
 	stillness = 50 * time.Millisecond
+	// shortPad makes the requests larger than the write buffer of Go's transport
+	// (4 KiB). Only then can it happen that an answer comes while the transport
+	// still looks for the end of the body, which is what cuts streams short when
+	// a proxy does not read the body first.
+	shortPad = 8 << 10
 )
 
 func scaleOf(o options) scale {
 	if o.quick {
-		return scale{loop: time.Second, paced: 2 * time.Second, held: 1000, cancels: 5, short: 500, refused: 3, back: o.back}
+		return scale{loop: time.Second, paced: 2 * time.Second, held: 1000, cancels: 5, short: 500, refused: 3, settle: time.Second, back: o.back}
 	}
 	rounds := int64(o.rounds)
 	return scale{
 		loop: 5 * time.Second, paced: 15 * time.Second, held: 1000, cancels: 20,
-		short: (10_000 + rounds - 1) / rounds, refused: 10, back: o.back,
+		short: (10_000 + rounds - 1) / rounds, refused: 10, settle: time.Second, back: o.back,
 	}
 }
 
@@ -61,6 +67,16 @@ type bench struct {
 // the other, and stops them.
 func (b *bench) round(ctx context.Context, n int, last bool) error {
 	b.say("round %d of %d", n+1, b.rounds)
+	b.say("  oversized bodies")
+	if err := b.with(ctx, func(running []subject) error { return b.oversized(ctx, running) }); err != nil {
+		return fmt.Errorf("oversized bodies: %w", err)
+	}
+	return b.with(ctx, func(running []subject) error { return b.steps(ctx, running, last) })
+}
+
+// with starts every candidate that takes part, does something with them and
+// stops them. One that does not start takes part no longer.
+func (b *bench) with(ctx context.Context, do func([]subject) error) error {
 	var running []subject
 	defer func() {
 		for _, s := range running {
@@ -77,18 +93,21 @@ func (b *bench) round(ctx context.Context, n int, last bool) error {
 		if err != nil {
 			c.missing = err
 			b.sheet.leaveOut(c.name, err)
-			b.say("\n*** %s IS LEFT OUT: %v\n", c.name, err)
+			b.say("\n*** %s IS LEFT OUT: %v\n", strings.ToUpper(c.name), err)
 			continue
 		}
 		running = append(running, s)
 	}
+	return do(running)
+}
+
+func (b *bench) steps(ctx context.Context, running []subject, last bool) error {
 	withDirect := slices.Concat([]subject{{name: direct, addr: b.target}}, running)
 	steps := []struct {
 		name string
 		do   func() error
 	}{
-		{"idle memory and 1,000 open streams", func() error { return b.memory(ctx, running, last) }},
-		{"oversized bodies", func() error { return b.oversized(ctx, running) }},
+		{"1,000 open streams", func() error { return b.memory(ctx, running, last) }},
 		{"JSON throughput", func() error { return b.throughput(ctx, withDirect, jsonLoops) }},
 		{"streams", func() error { return b.throughput(ctx, withDirect, streamLoops) }},
 		{"latency", func() error { return b.latency(ctx, withDirect) }},
@@ -127,7 +146,7 @@ func (b *bench) start(ctx context.Context, c candidate) (subject, error) {
 	}
 	b.sheet.add("start", c.name, float64(time.Since(begun).Microseconds())/1000)
 	s := subject{name: c.name, addr: p.addr, child: child}
-	time.Sleep(settle)
+	time.Sleep(b.settle)
 	if m, err := process.Resident(child.PID); err == nil {
 		b.sheet.add("idle", c.name, float64(m.Now)/megabyte)
 	}
@@ -174,7 +193,7 @@ func (b *bench) memory(ctx context.Context, running []subject, last bool) error 
 			b.sheet.note("%s, open streams: %v", s.name, err)
 			continue
 		}
-		time.Sleep(settle)
+		time.Sleep(b.settle)
 		with, err := process.Resident(s.child.PID)
 		held.Close()
 		if err != nil {
@@ -303,17 +322,24 @@ func (b *bench) cancelling(ctx context.Context, running []subject) error {
 	return nil
 }
 
-// shortStreams looks at streams that come as fast as can be, half of them in one
+// shortStreams looks at streams that come as fast as can be, most of them in one
 // write: what is lost by a race is lost there.
 func (b *bench) shortStreams(ctx context.Context, running []subject) error {
+	kinds := []struct {
+		mode  upstream.Mode
+		count int64
+	}{
+		{upstream.Burst, b.short * 4 / 5},
+		{upstream.Flush, b.short - b.short*4/5},
+	}
 	for _, s := range running {
 		short, seen := int64(0), int64(0)
-		for i, mode := range []upstream.Mode{upstream.Burst, upstream.Flush} {
+		for _, k := range kinds {
 			c := load.Closed{
 				Addr:    s.addr,
-				Request: b.request(s, upstream.Ask{Endpoint: upstream.Chat, Mode: mode}),
+				Request: b.request(s, upstream.Ask{Endpoint: upstream.Chat, Mode: k.mode, Pad: shortPad}),
 				Want:    load.Expect{Events: upstream.Events},
-				Conns:   conns, For: shortCap, Count: (b.short + int64(i)) / 2,
+				Conns:   conns, For: shortCap, Count: k.count,
 			}
 			t, err := c.Run(ctx, b.dialer)
 			if err != nil {
