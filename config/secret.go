@@ -1,0 +1,168 @@
+package config
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"claviger.dev/claviger"
+)
+
+// The faults about secrets. None of them quotes what it is about.
+var (
+	leaked = fault{
+		"a secret is written into the file",
+		"put it into the environment and write env:NAME; treat the written value as leaked and replace it",
+	}
+	literalSecret = fault{
+		"a secret belongs here as a reference, and this is none",
+		"write env:NAME, file:PATH or command:…; if the secret itself is written here, treat it as leaked and replace it",
+	}
+)
+
+// publicPrefixes are the prefixes by which build tools know the variables that
+// they copy into code for browsers.
+var publicPrefixes = []string{
+	"NEXT_PUBLIC_", "VITE_", "REACT_APP_", "EXPO_PUBLIC_", "NUXT_PUBLIC_", "PUBLIC_", "GATSBY_", "VUE_APP_", "NG_APP_",
+	"STORYBOOK_", "REDWOOD_ENV_", "PLASMO_PUBLIC_", "BUN_PUBLIC_", "SNOWPACK_PUBLIC_", "TARO_APP_", "WXT_", "UMI_APP_",
+}
+
+// RefAt is a reference to a secret and the key that holds it.
+type RefAt struct {
+	Path string
+	Ref  claviger.Ref
+}
+
+// Refs are the references to secrets in the order of the table, those of
+// defaults and of stores too.
+func (c *Config) Refs() []RefAt {
+	out := slices.Clone(c.refs)
+	for _, s := range []struct{ path, text string }{{"storage.database", c.Storage.Database}, {"storage.limits", c.Storage.Limits}} {
+		if r, err := parseRef(s.text); err == nil {
+			out = append(out, RefAt{s.path, r})
+		}
+	}
+	return out
+}
+
+// PublicPrefix gives the prefix by which a build tool would copy a variable of
+// that name into code for browsers, empty when there is none.
+func PublicPrefix(name string) string {
+	for _, p := range publicPrefixes {
+		if len(name) >= len(p) && strings.EqualFold(name[:len(p)], p) {
+			return p
+		}
+	}
+	return ""
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// parseRef reads a reference to a secret.
+func parseRef(s string) (claviger.Ref, error) {
+	scheme, rest, ok := strings.Cut(s, ":")
+	switch {
+	case s == "":
+		return "", fault{"has no value", "write env:NAME, file:PATH or command:…"}
+	case !ok:
+		return "", literalSecret
+	}
+	switch scheme {
+	case "env":
+		return parseEnvRef(s, rest)
+	case "file", "command":
+		if strings.TrimSpace(rest) == "" || strings.ContainsAny(rest, "\x00\n") {
+			return "", fault{"nothing follows " + scheme + ":", "write file:PATH or command:PROGRAM ARGUMENTS"}
+		}
+		return claviger.Ref(s), nil
+	}
+	return "", literalSecret
+}
+
+func parseEnvRef(s, name string) (claviger.Ref, error) {
+	if !variableName.MatchString(name) {
+		return "", fault{"what follows env: is no name of a variable", "letters, digits and _, as env:OPENAI_API_KEY"}
+	}
+	if p := PublicPrefix(name); p != "" {
+		return "", fault{
+			"a variable that begins with " + p + " is copied into code for browsers, so it is no place for a secret",
+			"name the variable without the prefix, here and where it is set, and replace its value: it may be public already",
+		}
+	}
+	return claviger.Ref(s), nil
+}
+
+// keyLike finds what looks like a key of a provider: the prefix sk- and a run of
+// twenty characters or more.
+var keyLike = regexp.MustCompile(`(?:^|[^A-Za-z0-9])(sk-[A-Za-z0-9_-]{20,})`)
+
+// looksSecret reports whether a text holds what looks like a provider's key.
+func looksSecret(s string) bool {
+	return strings.Contains(s, "sk-") && findSecret([]byte(s)) >= 0
+}
+
+// findSecret gives where the first key starts, or -1. Names of words with
+// hyphens have no digit and no capital letter.
+func findSecret(b []byte) int {
+	for _, m := range keyLike.FindAllSubmatchIndex(b, -1) {
+		if bytes.ContainsAny(b[m[2]+len("sk-"):m[3]], "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+			return m[2]
+		}
+	}
+	return -1
+}
+
+// scanText looks for keys in everything that was not decoded, as in comments.
+func (d *decoder) scanText(data []byte) {
+	known := map[int]bool{}
+	for _, p := range d.problems {
+		if p.Message == leaked.message || p.Message == literalSecret.message {
+			known[p.Line] = true
+		}
+	}
+	line := 0
+	for text := range bytes.Lines(data) {
+		line++
+		if i := findSecret(text); i >= 0 && !known[line] {
+			column := utf8.RuneCount(text[:i]) + 1
+			at := Position{File: d.at.file, Line: line, Column: column}
+			d.problems = append(d.problems, Problem{Position: at, Message: leaked.message, Hint: leaked.hint})
+		}
+	}
+}
+
+// tellable reports whether a key of the file may be repeated in a message.
+func tellable(key string) bool {
+	const longest = 64
+	if len(key) > longest || looksSecret(key) {
+		return false
+	}
+	return len(key) < 16 || !random(key)
+}
+
+// random reports whether a text mixes letters and digits as names do not.
+func random(s string) bool {
+	var upper, lower, digit, other int
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'A' <= c && c <= 'Z':
+			upper++
+		case 'a' <= c && c <= 'z':
+			lower++
+		case '0' <= c && c <= '9':
+			digit++
+		default:
+			other++
+		}
+	}
+	switch {
+	case digit == 0:
+		return false
+	case upper > 0 && lower > 0:
+		return true
+	default:
+		return other == 0
+	}
+}
