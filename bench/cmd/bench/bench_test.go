@@ -21,7 +21,7 @@ func TestWholeRun(t *testing.T) {
 	}
 	o := options{rounds: 2, claviger: "/there/is/no/claviger", procs: 1, limit: time.Minute}
 	k := scale{
-		loop: 30 * time.Millisecond, paced: 50 * time.Millisecond, held: 20, cancels: 2, short: 10, refused: 1,
+		warm: 10 * time.Millisecond, loop: 30 * time.Millisecond, paced: 50 * time.Millisecond, held: 20, cancels: 2, short: 10, refused: 1,
 		settle: time.Millisecond, back: time.Millisecond,
 	}
 	s, facts, err := measure(t.Context(), o, k, t.Output())
@@ -126,9 +126,9 @@ func TestVerdict(t *testing.T) {
 		{"one", atMost(0), total, []float64{0, 1, 0}, nil, "**missed**"},
 		{"at least", atLeast(100), least, []float64{100, 100}, nil, "met"},
 		{"at least, not once", atLeast(100), least, []float64{100, 99}, nil, "**missed**"},
-		{"share", shareOf(0.9, bare), median, []float64{91}, []float64{100}, "met"},
-		{"less than the share", shareOf(0.9, bare), median, []float64{89}, []float64{100}, "**missed**"},
-		{"share of nobody", shareOf(0.9, bare), median, []float64{89}, nil, "—"},
+		{"share", ninetyOf(bare), median, []float64{91}, []float64{100}, "met"},
+		{"less than the share", ninetyOf(bare), median, []float64{89}, []float64{100}, "**missed**"},
+		{"share of nobody", ninetyOf(bare), median, []float64{89}, nil, "—"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSheet()
@@ -213,8 +213,7 @@ func TestNginxConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := exec.CommandContext(t.Context(), bin, append(p.command.Args, "-t")...).CombinedOutput()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if _, ok := errors.AsType[*exec.ExitError](err); ok {
 		t.Errorf("%v: %s", err, out)
 	} else if err != nil {
 		t.Fatal(err)

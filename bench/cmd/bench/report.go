@@ -40,27 +40,34 @@ func (s show) of(v summary) float64 {
 	}
 }
 
-// aim is what the gateway is to reach: at most a figure, or at least a figure,
-// or at least a share of another's. The zero aim is none.
+// aim is what the gateway is to reach. The zero aim is none.
 type aim struct {
-	most, least float64
-	share       float64
-	of          string
-	bounded     bool
+	bound bound
+	v     float64
+	of    string // whose figure v is a share of
 }
 
-func atMost(v float64) aim               { return aim{most: v, bounded: true} }
-func atLeast(v float64) aim              { return aim{least: v, most: v, bounded: true} }
-func shareOf(s float64, name string) aim { return aim{share: s, of: name} }
+type bound int
+
+const (
+	none bound = iota
+	most
+	fewest
+	share
+)
+
+func atMost(v float64) aim     { return aim{bound: most, v: v} }
+func atLeast(v float64) aim    { return aim{bound: fewest, v: v} }
+func ninetyOf(name string) aim { return aim{bound: share, v: 0.9, of: name} }
 
 func (a aim) String() string {
-	switch {
-	case a.of != "":
-		return fmt.Sprintf("≥ %.2f × %s", a.share, a.of)
-	case a.bounded && a.least > 0:
-		return fmt.Sprintf("≥ %g", a.least)
-	case a.bounded:
-		return fmt.Sprintf("≤ %g", a.most)
+	switch a.bound {
+	case most:
+		return fmt.Sprintf("≤ %g", a.v)
+	case fewest:
+		return fmt.Sprintf("≥ %g", a.v)
+	case share:
+		return fmt.Sprintf("≥ %.2f × %s", a.v, a.of)
 	default:
 		return "—"
 	}
@@ -70,17 +77,23 @@ func (a aim) String() string {
 // be said.
 func (a aim) verdict(s *sheet, r row) string {
 	own := s.of(r.id, claviger)
-	if own.rounds == 0 || a == (aim{}) {
+	if own.rounds == 0 {
 		return "—"
 	}
-	v := r.show.of(own)
-	met := v >= a.least && (v <= a.most || a.least > 0)
-	if a.of != "" {
+	met := false
+	switch a.bound {
+	case most:
+		met = r.show.of(own) <= a.v
+	case fewest:
+		met = r.show.of(own) >= a.v
+	case share:
 		ratio, ok := s.ratio(r.id, claviger, a.of)
 		if !ok {
 			return "—"
 		}
-		met = ratio >= a.share
+		met = ratio >= a.v
+	default:
+		return "—"
 	}
 	if met {
 		return "met"
@@ -90,8 +103,8 @@ func (a aim) verdict(s *sheet, r row) string {
 
 func rows() []row {
 	r := []row{
-		{id: "json-chat", title: "JSON 1 KB, chat/completions, 64 connections", unit: "requests/s", aim: shareOf(0.9, bare)},
-		{id: "json-responses", title: "JSON 1 KB, responses, 64 connections", unit: "requests/s", aim: shareOf(0.9, bare)},
+		{id: "json-chat", title: "JSON 1 KB, chat/completions, 64 connections", unit: "requests/s", aim: ninetyOf(bare)},
+		{id: "json-responses", title: "JSON 1 KB, responses, 64 connections", unit: "requests/s", aim: ninetyOf(bare)},
 		{id: "cpu-json-chat", title: "CPU a request, chat/completions", unit: "µs", digits: 1, aim: atMost(200)},
 		{id: "cpu-json-responses", title: "CPU a request, responses", unit: "µs", digits: 1, aim: atMost(200)},
 		{id: "p50", title: "Added latency at 200 requests/s, p50", unit: "ms", digits: 2},
@@ -100,7 +113,7 @@ func rows() []row {
 	for _, l := range streamLoops {
 		var a aim
 		if strings.HasPrefix(l.id, "sse-") {
-			a = shareOf(0.9, nginx)
+			a = ninetyOf(nginx)
 		}
 		r = append(r,
 			row{id: l.id, title: l.title, unit: "streams/s", aim: a},

@@ -17,6 +17,7 @@ import (
 
 // scale is how much of everything there is in one round.
 type scale struct {
+	warm    time.Duration // before each loop, not counted
 	loop    time.Duration // each closed loop
 	paced   time.Duration // the open loop
 	held    int           // streams open at once
@@ -30,7 +31,6 @@ type scale struct {
 const (
 	conns     = 64
 	paceRate  = 200
-	warm      = 300 * time.Millisecond
 	oversize  = 20 * megabyte
 	patience  = 5 * time.Second // for a cancel to be seen
 	megabyte  = 1 << 20
@@ -45,12 +45,16 @@ const (
 )
 
 func scaleOf(o options) scale {
+	const warm = 300 * time.Millisecond
 	if o.quick {
-		return scale{loop: time.Second, paced: 2 * time.Second, held: 1000, cancels: 5, short: 500, refused: 3, settle: time.Second, back: o.back}
+		return scale{
+			warm: warm, loop: time.Second, paced: 2 * time.Second, held: 1000, cancels: 5,
+			short: 500, refused: 3, settle: time.Second, back: o.back,
+		}
 	}
 	rounds := int64(o.rounds)
 	return scale{
-		loop: 5 * time.Second, paced: 15 * time.Second, held: 1000, cancels: 20,
+		warm: warm, loop: 5 * time.Second, paced: 15 * time.Second, held: 1000, cancels: 20,
 		short: (10_000 + rounds - 1) / rounds, refused: 10, settle: time.Second, back: o.back,
 	}
 }
@@ -257,7 +261,7 @@ func (b *bench) latency(ctx context.Context, subjects []subject) error {
 	for _, s := range subjects {
 		run := load.Paced{
 			Addr: s.addr, Request: b.request(s, jsonLoops[0].ask), Want: jsonLoops[0].want(),
-			Rate: paceRate, For: warm, Conns: conns,
+			Rate: paceRate, For: b.warm, Conns: conns,
 		}
 		if _, err := run.Run(ctx, b.dialer); err != nil {
 			return err

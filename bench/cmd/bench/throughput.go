@@ -51,7 +51,7 @@ func (b *bench) throughput(ctx context.Context, subjects []subject, loops []loop
 }
 
 func (b *bench) runLoop(ctx context.Context, s subject, l loop) error {
-	c := load.Closed{Addr: s.addr, Request: b.request(s, l.ask), Want: l.want(), Conns: conns, For: warm}
+	c := load.Closed{Addr: s.addr, Request: b.request(s, l.ask), Want: l.want(), Conns: conns, For: b.warm}
 	if _, err := c.Run(ctx, b.dialer); err != nil {
 		return err
 	}
