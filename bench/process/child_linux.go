@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -18,7 +17,7 @@ type Child struct {
 	PID  int
 	name string
 	cmd  *exec.Cmd
-	tail *tail
+	tail tail
 	done chan struct{} // closed when it has ended
 	end  error         // valid once done is closed
 }
@@ -33,16 +32,20 @@ type Command struct {
 }
 
 // Start starts a program. It is killed with its group when ctx ends, and by the
-// system when this process is.
+// system when this process is. What it writes to standard error is kept.
 func Start(ctx context.Context, c Command) (*Child, error) {
 	cmd := exec.CommandContext(ctx, c.Path, c.Args...)
 	cmd.Env, cmd.Dir = c.Env, c.Dir
-	t := &tail{}
-	cmd.Stdout, cmd.Stderr = io.Discard, t
+	t, err := newTail()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stderr = t.f
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 2 * time.Second
 	if err := cmd.Start(); err != nil {
+		_ = t.f.Close()
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
 	ch := &Child{PID: cmd.Process.Pid, name: c.Name, cmd: cmd, tail: t, done: make(chan struct{})}
@@ -66,6 +69,7 @@ func (c *Child) Stop() {
 		_ = syscall.Kill(-c.PID, syscall.SIGKILL)
 	}
 	<-c.done
+	_ = c.tail.f.Close()
 }
 
 // group reports whether the process group still has a member. Only then may it
@@ -158,26 +162,33 @@ func RaiseFileLimit(want uint64) error {
 
 var errFiles = errors.New("file limit too low")
 
-// tail keeps the last of what a program says.
-type tail struct {
-	mu sync.Mutex
-	b  []byte
-}
+// tail is a file without a name that a program writes to by itself: whoever
+// writes a line for each request is not to cost this process anything for it.
+type tail struct{ f *os.File }
 
 const tailSize = 2 << 10
 
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.b = append(t.b, p...)
-	if n := len(t.b) - tailSize; n > 0 {
-		t.b = append(t.b[:0], t.b[n:]...)
+func newTail() (tail, error) {
+	f, err := os.CreateTemp("", "claviger-bench-log-")
+	if err != nil {
+		return tail{}, fmt.Errorf("log: %w", err)
 	}
-	return len(p), nil
+	if err := os.Remove(f.Name()); err != nil {
+		return tail{}, errors.Join(fmt.Errorf("log: %w", err), f.Close())
+	}
+	return tail{f: f}, nil
 }
 
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.b)
+// String is the end of what the program said.
+func (t tail) String() string {
+	info, err := t.f.Stat()
+	if err != nil {
+		return err.Error()
+	}
+	b := make([]byte, min(info.Size(), tailSize))
+	n, err := t.f.ReadAt(b, info.Size()-int64(len(b)))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err.Error()
+	}
+	return string(b[:n])
 }

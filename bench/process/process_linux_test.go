@@ -160,10 +160,17 @@ func TestAwaitSaysWhatTheChildSaid(t *testing.T) {
 	}
 }
 
-func TestTailKeepsTheEnd(t *testing.T) {
-	var k tail
+func TestTailIsTheEnd(t *testing.T) {
+	k, err := newTail()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.f.Close()
+	if s := k.String(); s != "" {
+		t.Errorf("%q of an empty log", s)
+	}
 	for i := range 1000 {
-		_, _ = k.Write([]byte("line " + strconv.Itoa(i) + "\n"))
+		_, _ = k.f.WriteString("line " + strconv.Itoa(i) + "\n")
 	}
 	if s := k.String(); len(s) != tailSize || !strings.HasSuffix(s, "line 999\n") {
 		t.Errorf("%d bytes, %q", len(s), s[max(0, len(s)-20):])
