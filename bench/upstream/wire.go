@@ -102,7 +102,7 @@ const itemID = "msg_bench00000000000000000000000000000000"
 
 func responsesAnswer() string {
 	return responsesObject("completed", "["+responsesItem("completed", outputText(text(40)))+"]",
-		`{"input_tokens":160,"input_tokens_details":{"cached_tokens":0},"output_tokens":192,`+
+		`{"input_tokens":160,"input_tokens_details":{"cached_tokens":0,"cache_write_tokens":0},"output_tokens":192,`+
 			`"output_tokens_details":{"reasoning_tokens":0},"total_tokens":352}`)
 }
 
@@ -111,7 +111,7 @@ func responsesObject(status, output, usage string) string {
 		`"error":null,"incomplete_details":null,"instructions":null,"max_output_tokens":512,"model":%q,"output":%s,`+
 		`"parallel_tool_calls":true,"previous_response_id":null,"reasoning":{"effort":null,"summary":null},"service_tier":"default",`+
 		`"store":false,"temperature":1.0,"text":{"format":{"type":"text"}},"tool_choice":"auto","tools":[],"top_p":1.0,`+
-		`"truncation":"disabled","usage":%s,"user":null,"metadata":{}}`, created, status, answered, output, usage)
+		`"truncation":"disabled","usage":%s,"metadata":{}}`, created, status, answered, output, usage)
 }
 
 func responsesItem(status, content string) string {
@@ -146,7 +146,7 @@ func responsesEvents() []string {
 	add("response.content_part.done", at+`,"part":`+outputText(full))
 	add("response.output_item.done", `"output_index":0,"item":`+item)
 	add("response.completed", `"response":`+responsesObject("completed", "["+item+"]",
-		fmt.Sprintf(`{"input_tokens":160,"input_tokens_details":{"cached_tokens":0},"output_tokens":%d,`+
+		fmt.Sprintf(`{"input_tokens":160,"input_tokens_details":{"cached_tokens":0,"cache_write_tokens":0},"output_tokens":%d,`+
 			`"output_tokens_details":{"reasoning_tokens":0},"total_tokens":%d}`, deltas, 160+deltas)))
 	return events
 }
