@@ -9,7 +9,6 @@
 package action
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 
@@ -206,7 +205,7 @@ func (a *Action) callOf(input int64) claviger.Call {
 	return claviger.Call{
 		Endpoint: endpoint, Action: a.d.Name, Model: a.d.Model,
 		MaxOutput: a.d.MaxOutput, MaxInput: input, Choices: 1, Tools: a.d.Tools,
-		Method: http.MethodPost, Path: "/responses",
+		Method: "POST", Path: "/responses",
 	}
 }
 
@@ -216,10 +215,15 @@ func plain(s string) bool {
 	if s == "" || len(s) > 64 {
 		return false
 	}
+	return s[0] != '-' && (s[0] < '0' || s[0] > '9') && only(s, "_-")
+}
+
+// only reports whether s is made of ASCII letters, digits and the bytes of more.
+func only(s, more string) bool {
 	for i := range len(s) {
-		c := s[i]
-		letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-		if !letter && (i == 0 || c != '-' && (c < '0' || c > '9')) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case strings.IndexByte(more, c) < 0:
 			return false
 		}
 	}
@@ -232,9 +236,7 @@ func routable(s string) bool {
 		return false
 	}
 	for seg := range strings.SplitSeq(s[1:], "/") {
-		if strings.Trim(seg, ".") == "" || strings.ContainsFunc(seg, func(r rune) bool {
-			return r > '~' || !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.~", r))
-		}) {
+		if strings.Trim(seg, ".") == "" || !only(seg, "-_.~") {
 			return false
 		}
 	}

@@ -1,7 +1,7 @@
 package action
 
 import (
-	"strings"
+	"bytes"
 	"unicode/utf8"
 
 	"claviger.dev/claviger"
@@ -38,7 +38,7 @@ func (a *Action) Bind(body []byte) (*Bound, error) { return a.bind(body, false) 
 func (a *Action) BindUI(body []byte) (*Bound, error) { return a.bind(body, true) }
 
 func (a *Action) bind(body []byte, ui bool) (*Bound, error) {
-	if strings.TrimSpace(string(body[:min(len(body), 64)])) == "" && len(body) <= 64 {
+	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, invalid(a.blame())
 	}
 	v, err := jsonx.Parse(body)

@@ -47,7 +47,7 @@ func (a *Action) bindChat(v jsonx.Value, ui bool) (*Bound, error) {
 		last = m
 		// An answer that was stopped before its first word comes back empty
 		// from useChat. It says nothing, so it is left out.
-		if !(ui && m.assistant && m.text == "") {
+		if !ui || !m.assistant || m.text != "" {
 			b.messages = append(b.messages, m)
 		}
 	}

@@ -60,7 +60,7 @@ func checkDefinition(p *problems, d *Definition) {
 }
 
 func actionName(s string) bool {
-	return plain("_"+s) && s != "" && s[0] != '-' && s[0] != '_' && len(s) <= 64
+	return s != "" && len(s) <= 64 && s[0] != '-' && s[0] != '_' && only(s, "_-")
 }
 
 func checkPath(p *problems, path string) {

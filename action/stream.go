@@ -20,9 +20,11 @@ type Stream struct {
 	// aside are the output items whose words are not the answer.
 	aside []int64
 	// kept is the text so far, of structured answers alone.
-	kept   []byte
-	bytes  int64 // of all deltas
-	deltas int64
+	kept []byte
+	// said counts the bytes of the answer that came in pieces.
+	said int64
+	// deltas and bytes count all pieces, for the estimate.
+	deltas, bytes int64
 	// declined says that a refusal was streamed.
 	declined bool
 	done     bool
@@ -122,6 +124,7 @@ func (s *Stream) text(e *streamEvent) string {
 	if i, ok := e.index.Int(); ok && slices.Contains(s.aside, i) {
 		return ""
 	}
+	s.said += int64(len(d))
 	if s.a.output != nil && len(s.kept) <= maxStructured {
 		s.kept = append(s.kept, d...)
 	}
@@ -138,6 +141,7 @@ func (s *Stream) refusal(e *streamEvent) string {
 	if s.a.output != nil {
 		return ""
 	}
+	s.said += int64(len(d))
 	return d
 }
 
@@ -152,24 +156,24 @@ func (s *Stream) end(response jsonx.Value) (string, error) {
 	if s.declined {
 		s.last.finish = FinishRefused
 	}
+	structured := s.a.output != nil
 	whole := ""
 	switch {
-	case s.deltas == 0:
+	case s.said == 0:
 		whole = string(r.text)
-	case s.a.output != nil:
+	case structured:
 		s.last.text = s.kept
 	}
 	s.kept = nil
-	if len(s.last.text) > maxStructured && s.a.output != nil {
+	switch {
+	case structured && len(s.last.text) > maxStructured:
 		return "", broken("the structured answer is longer than %d bytes", maxStructured)
-	}
-	if s.a.output == nil && s.bytes == 0 && whole == "" && s.last.finish == FinishStop {
+	case structured && s.last.finish != FinishStop:
+		whole = ""
+	case s.said == 0 && whole == "" && s.last.finish == FinishStop:
 		return "", broken("the answer is empty")
 	}
 	s.done = true
-	if s.a.output != nil && s.last.finish != FinishStop {
-		whole = ""
-	}
 	return whole, nil
 }
 

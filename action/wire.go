@@ -61,16 +61,7 @@ func AppendError(dst []byte, e *claviger.Error) []byte {
 
 // showable keeps anything but a short path of identifiers out of answers.
 func showable(param string) bool {
-	if param == "" || len(param) > 100 {
-		return false
-	}
-	for i := range len(param) {
-		c := param[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' || c == '.' || c == '[' || c == ']') {
-			return false
-		}
-	}
-	return true
+	return param != "" && len(param) <= 100 && only(param, "_-.[]")
 }
 
 // Encoder writes a stream for a caller. It is for one goroutine; calls come in
@@ -99,10 +90,13 @@ func NewEncoder(ui bool) Encoder {
 // renders nothing before done shows nothing unchecked.
 type plainEncoder struct{}
 
+// AppendDelta implements Encoder.
 func (plainEncoder) AppendDelta(dst []byte, text string) []byte { return AppendDelta(dst, text) }
 
+// AppendDone implements Encoder.
 func (plainEncoder) AppendDone(dst []byte, r Result) []byte { return AppendDone(dst, r) }
 
+// AppendError implements Encoder.
 func (plainEncoder) AppendError(dst []byte, e *claviger.Error) []byte {
 	return AppendStreamError(dst, e)
 }
