@@ -97,7 +97,7 @@ func (a *Authenticator) ClientAddr(header string, now time.Time) (netip.Addr, er
 		return netip.Addr{}, errClientForm
 	}
 	addr, err := netip.ParseAddr(f.addr)
-	if err != nil || addr.Zone() != "" || addr.IsUnspecified() {
+	if err != nil || addr.Zone() != "" || addr.Unmap().IsUnspecified() {
 		return netip.Addr{}, errClientAddr
 	}
 	t, ok := parseSeconds(f.t)

@@ -55,9 +55,6 @@ type Key struct {
 type Options struct {
 	// Keys are the service keys, at least one, at most 64.
 	Keys []Key
-	// Now is not needed to recognise keys, and is here for symmetry with the
-	// other authenticators.
-	Now func() time.Time
 }
 
 // Authenticator recognises service keys. It implements claviger.Authenticator.
