@@ -7,6 +7,7 @@ package openai
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"claviger.dev/claviger"
@@ -19,7 +20,7 @@ const (
 	EndpointEmbeddings  claviger.Endpoint = "embeddings"
 	EndpointModerations claviger.Endpoint = "moderations"
 	EndpointModels      claviger.Endpoint = "models"
-	EndpointModel       claviger.Endpoint = "models.model"
+	EndpointModel       claviger.Endpoint = "models.get"
 )
 
 // Row is one endpoint.
@@ -34,6 +35,10 @@ type Row struct {
 	Streams bool
 	// Query are the query parameters that are passed on. Others are dropped.
 	Query []string
+
+	// object is the body; nil for an endpoint that the gateway answers itself.
+	object *object
+	answer *answerObject
 }
 
 // Rows is the endpoint table. What is not in it does not exist here: it is
@@ -41,12 +46,47 @@ type Row struct {
 func Rows() []*Row { return table }
 
 var table = []*Row{
-	{Name: EndpointResponses, Method: http.MethodPost, Path: "/responses", Streams: true},
-	{Name: EndpointChat, Method: http.MethodPost, Path: "/chat/completions", Streams: true},
-	{Name: EndpointEmbeddings, Method: http.MethodPost, Path: "/embeddings"},
-	{Name: EndpointModerations, Method: http.MethodPost, Path: "/moderations"},
+	{
+		Name: EndpointResponses, Method: http.MethodPost, Path: "/responses", Streams: true,
+		object: &object{fields: responsesMembers()}, answer: responseAnswer,
+	},
+	{
+		Name: EndpointChat, Method: http.MethodPost, Path: "/chat/completions", Streams: true,
+		object: &object{fields: chatMembers()}, answer: chatAnswer,
+	},
+	{
+		Name: EndpointEmbeddings, Method: http.MethodPost, Path: "/embeddings",
+		object: &object{fields: embeddingsMembers()}, answer: embeddingsAnswer,
+	},
+	{
+		Name: EndpointModerations, Method: http.MethodPost, Path: "/moderations",
+		object: &object{fields: moderationsMembers()}, answer: moderationsAnswer,
+	},
 	{Name: EndpointModels, Method: http.MethodGet, Path: "/models"},
 	{Name: EndpointModel, Method: http.MethodGet, Path: "/models/"},
+}
+
+// Members lists the members of an endpoint's body that are let through in some
+// configuration, each with its place as "messages[].content[].text".
+func Members(row *Row) []string {
+	var out []string
+	if row.object != nil {
+		out = row.object.list("", out)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// generates says that the endpoint makes text, so that output is capped and
+// the safety identifier is known to it.
+func (r *Row) generates() bool { return r.Name == EndpointResponses || r.Name == EndpointChat }
+
+// inputMember is where the caller's text stands.
+func (r *Row) inputMember() string {
+	if r.Name == EndpointChat {
+		return "messages"
+	}
+	return "input"
 }
 
 // Find returns the rows of a path below /v1, compared byte for byte as sent.

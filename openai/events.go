@@ -1,0 +1,139 @@
+package openai
+
+import (
+	"bytes"
+	"errors"
+
+	"claviger.dev/claviger"
+	"claviger.dev/claviger/internal/jsonx"
+)
+
+// Events rebuilds the events of one stream. It is not for use by several
+// goroutines.
+type Events struct {
+	req  *Request
+	b    rebuild
+	done bool
+}
+
+// Events begins the stream of the answer.
+func (r *Request) Events() *Events { return &Events{req: r, b: r.rebuild()} }
+
+// errInStream says that the provider reported an error inside a stream.
+var errInStream = errors.New("the provider reported an error inside the stream")
+
+// Append appends what the caller is to see of one event: nothing for events
+// that no table names, and after the end. The error is a *claviger.Error; then
+// nothing is appended and the stream is over.
+func (e *Events) Append(dst []byte, f Frame) (out []byte, err error) {
+	if e.done {
+		return dst, nil
+	}
+	chat := e.req.row.Name == EndpointChat
+	if chat && bytes.Equal(f.Data, done) {
+		e.done = true
+		return append(dst, "data: [DONE]\n\n"...), nil
+	}
+	v, err := jsonx.Parse(f.Data)
+	if err != nil {
+		return dst, &claviger.Error{Code: claviger.CodeUpstreamError, Err: err}
+	}
+	if v.Kind() != jsonx.KindObject {
+		return dst, &claviger.Error{Code: claviger.CodeUpstreamError, Err: errShape}
+	}
+	if chat {
+		return e.chunk(dst, v)
+	}
+	return e.response(dst, v)
+}
+
+var done = []byte("[DONE]")
+
+// chunk rebuilds one chunk of a chat stream.
+func (e *Events) chunk(dst []byte, v jsonx.Value) ([]byte, error) {
+	mark := len(dst)
+	e.b.out = append(dst, "data: "...)
+	e.b.counting, e.b.metered = true, false
+	c := v.Cursor()
+	ok := e.b.object(&c, chatChunk)
+	switch {
+	case !ok:
+		if fault, is := v.Get("error"); is && !fault.IsNull() {
+			return dst[:mark], inStream(fault)
+		}
+		return dst[:mark], &claviger.Error{Code: claviger.CodeUpstreamError, Err: errShape}
+	case e.b.empty && e.b.metered && !e.b.wantUsage:
+		// The chunk that only says what was used, which was asked for here.
+		return e.b.out[:mark], nil
+	}
+	return append(e.b.out, "\n\n"...), nil
+}
+
+// response rebuilds one event of a responses stream.
+func (e *Events) response(dst []byte, v jsonx.Value) ([]byte, error) {
+	kind := typeOf(v.Cursor())
+	ev := findEvent(kind)
+	if ev == nil {
+		if kind.Is("error") {
+			e.b.sequence++
+			return dst, inStream(v)
+		}
+		return dst, nil
+	}
+	mark := len(dst)
+	dst = append(dst, "event: "...)
+	dst = append(dst, ev.name...)
+	e.b.out = append(dst, "\ndata: "...)
+	e.b.counting = ev.delta
+	c := v.Cursor()
+	if !e.b.object(&c, ev.object) {
+		if ev.end {
+			return dst[:mark], &claviger.Error{Code: claviger.CodeUpstreamError, Err: errShape}
+		}
+		// An item or part of a type that does not pass.
+		return e.b.out[:mark], nil
+	}
+	e.done = ev.end
+	return append(e.b.out, "\n\n"...), nil
+}
+
+func findEvent(kind jsonx.Value) *responseEvent {
+	for i := range responseEvents {
+		if kind.Is(responseEvents[i].name) {
+			return &responseEvents[i]
+		}
+	}
+	return nil
+}
+
+// inStream is what an error inside a stream means. Nothing of its text is kept.
+func inStream(fault jsonx.Value) error {
+	code, _ := fault.Get("code")
+	if code.Is("rate_limit_exceeded") {
+		return &claviger.Error{Code: claviger.CodeUpstreamBusy, Err: errInStream}
+	}
+	return &claviger.Error{Code: claviger.CodeUpstreamError, Err: errInStream}
+}
+
+// AppendError appends an error as an event in the endpoint's own shape.
+func (e *Events) AppendError(dst []byte, err *claviger.Error) []byte {
+	if e.req.row.Name == EndpointChat {
+		dst = append(dst, "data: "...)
+		return append(AppendError(dst, err), "\n\n"...)
+	}
+	dst = append(dst, "event: error\ndata: {\"type\":\"error\",\"code\":"...)
+	dst = jsonx.AppendString(dst, wireCode(err))
+	dst = jsonx.AppendString(append(dst, `,"message":`...), err.Sentence())
+	dst = appendOrNull(append(dst, `,"param":`...), err.Param)
+	dst = append(dst, `,"sequence_number":`...)
+	dst = appendInt(dst, e.b.sequence+1)
+	return append(dst, "}\n\n"...)
+}
+
+// Done reports whether the endpoint's own proper end was seen: [DONE], or
+// response.completed, response.incomplete or response.failed.
+func (e *Events) Done() bool { return e.done }
+
+// Units gives what was used so far. reported is false where the provider did
+// not say and the units are an estimate from what passed.
+func (e *Events) Units() (u claviger.Units, reported bool) { return e.b.used(e.req) }
