@@ -3,14 +3,20 @@ package action
 import (
 	"errors"
 	"io"
-	"testing"
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/internal/jsonx"
 )
 
+// tester is what testing.T and rapid.T have in common.
+type tester interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // value parses JSON that a test wrote.
-func value(t testing.TB, s string) jsonx.Value {
+func value(t tester, s string) jsonx.Value {
 	t.Helper()
 	if s == "" {
 		return jsonx.Value{}
@@ -23,7 +29,7 @@ func value(t testing.TB, s string) jsonx.Value {
 }
 
 // generate is the action of the contract's example.
-func generate(t testing.TB, change ...func(*Definition)) *Action {
+func generate(t tester, change ...func(*Definition)) *Action {
 	t.Helper()
 	d := Definition{Name: "generate-text", Path: "/api/ai/generate", Model: "gpt-4.1-mini", Instructions: "Answer in one short paragraph."}
 	for _, f := range change {
@@ -36,11 +42,11 @@ func generate(t testing.TB, change ...func(*Definition)) *Action {
 	return a
 }
 
-func withInput(t testing.TB, schema string) func(*Definition) {
+func withInput(t tester, schema string) func(*Definition) {
 	return func(d *Definition) { d.Input = value(t, schema) }
 }
 
-func withOutput(t testing.TB, schema string) func(*Definition) {
+func withOutput(t tester, schema string) func(*Definition) {
 	return func(d *Definition) { d.Output = value(t, schema) }
 }
 
@@ -48,7 +54,7 @@ func chatty(d *Definition) {
 	*d = Definition{Name: "assistant", Kind: KindChat, Model: "gpt-4.1-mini", Instructions: "Be brief."}
 }
 
-func refusalOf(t testing.TB, err error) *claviger.Error {
+func refusalOf(t tester, err error) *claviger.Error {
 	t.Helper()
 	e, ok := errors.AsType[*claviger.Error](err)
 	if !ok {
@@ -58,7 +64,7 @@ func refusalOf(t testing.TB, err error) *claviger.Error {
 }
 
 // sent is the upstream body of a bound input.
-func sent(t testing.TB, b *Bound, o ...claviger.Obligation) jsonx.Value {
+func sent(t tester, b *Bound, o ...claviger.Obligation) jsonx.Value {
 	t.Helper()
 	c, err := b.Write(o, "user-hash", false)
 	if err != nil {
@@ -67,7 +73,7 @@ func sent(t testing.TB, b *Bound, o ...claviger.Obligation) jsonx.Value {
 	return value(t, read(t, c))
 }
 
-func read(t testing.TB, c claviger.Call) string {
+func read(t tester, c claviger.Call) string {
 	t.Helper()
 	r := c.Body.Open()
 	defer r.Close()
@@ -82,7 +88,7 @@ func read(t testing.TB, c claviger.Call) string {
 }
 
 // prompt is the text of the last user message that goes upstream.
-func prompt(t testing.TB, b *Bound) string {
+func prompt(t tester, b *Bound) string {
 	t.Helper()
 	body := sent(t, b)
 	input, _ := body.Get("input")
@@ -94,7 +100,7 @@ func prompt(t testing.TB, b *Bound) string {
 	return content.Str()
 }
 
-func instructions(t testing.TB, b *Bound) string {
+func instructions(t tester, b *Bound) string {
 	t.Helper()
 	body := sent(t, b)
 	v, _ := body.Get("instructions")
