@@ -1,0 +1,89 @@
+package admit
+
+// tableDate is the day on which the table was put together.
+const tableDate = "2026-09-15"
+
+// usd and mill are a dollar and a thousandth of one, in millionths.
+const (
+	usd  = int64(1_000_000)
+	mill = usd / 1000
+)
+
+// longContext is where the long-context prices of the newer large models begin.
+const longContext = 272_000
+
+// table is the list prices by model, input, cached input and output, in USD for
+// each million tokens as the provider's price page gives them. Models whose
+// calls cost more than tokens (search, audio, images, realtime, research) are
+// left out on purpose, and so have no price.
+func table() map[string]Price {
+	return map[string]Price{
+		"gpt-5.6":       withWrites(4*usd, 400*mill, 20*usd),
+		"gpt-5.6-sol":   withWrites(4*usd, 400*mill, 20*usd),
+		"gpt-5.6-terra": withWrites(2*usd, 200*mill, 12*usd),
+		"gpt-5.6-luna":  withWrites(200*mill, 20*mill, 1200*mill),
+
+		"gpt-5.5":      long(5*usd, 500*mill, 30*usd),
+		"gpt-5.5-pro":  long(30*usd, 30*usd, 180*usd),
+		"gpt-5.4":      long(2500*mill, 250*mill, 15*usd),
+		"gpt-5.4-pro":  long(30*usd, 30*usd, 180*usd),
+		"gpt-5.4-mini": flat(750*mill, 75*mill, 4500*mill),
+		"gpt-5.4-nano": flat(200*mill, 20*mill, 1250*mill),
+
+		"gpt-5.3-chat-latest": flat(1750*mill, 175*mill, 14*usd),
+		"gpt-5.3-codex":       flat(1750*mill, 175*mill, 14*usd),
+		"gpt-5.2":             flat(1750*mill, 175*mill, 14*usd),
+		"gpt-5.2-chat-latest": flat(1750*mill, 175*mill, 14*usd),
+		"gpt-5.2-codex":       flat(1750*mill, 175*mill, 14*usd),
+		"gpt-5.2-pro":         flat(21*usd, 21*usd, 168*usd),
+		"gpt-5.1":             flat(1250*mill, 125*mill, 10*usd),
+		"gpt-5.1-chat-latest": flat(1250*mill, 125*mill, 10*usd),
+		"gpt-5.1-codex":       flat(1250*mill, 125*mill, 10*usd),
+		"gpt-5.1-codex-max":   flat(1250*mill, 125*mill, 10*usd),
+		"gpt-5.1-codex-mini":  flat(250*mill, 25*mill, 2*usd),
+		"gpt-5":               flat(1250*mill, 125*mill, 10*usd),
+		"gpt-5-chat-latest":   flat(1250*mill, 125*mill, 10*usd),
+		"gpt-5-codex":         flat(1250*mill, 125*mill, 10*usd),
+		"gpt-5-mini":          flat(250*mill, 25*mill, 2*usd),
+		"gpt-5-nano":          flat(50*mill, 5*mill, 400*mill),
+		"gpt-5-pro":           flat(15*usd, 15*usd, 120*usd),
+
+		"gpt-4.1":           flat(2*usd, 500*mill, 8*usd),
+		"gpt-4.1-mini":      flat(400*mill, 100*mill, 1600*mill),
+		"gpt-4.1-nano":      flat(100*mill, 25*mill, 400*mill),
+		"gpt-4o":            flat(2500*mill, 1250*mill, 10*usd),
+		"gpt-4o-2024-05-13": flat(5*usd, 5*usd, 15*usd),
+		"gpt-4o-mini":       flat(150*mill, 75*mill, 600*mill),
+		"chatgpt-4o-latest": flat(5*usd, 5*usd, 15*usd),
+		"gpt-4-turbo":       flat(10*usd, 10*usd, 30*usd),
+		"gpt-4":             flat(30*usd, 30*usd, 60*usd),
+		"gpt-3.5-turbo":     flat(500*mill, 500*mill, 1500*mill),
+
+		"o1":                flat(15*usd, 7500*mill, 60*usd),
+		"o1-pro":            flat(150*usd, 150*usd, 600*usd),
+		"o3":                flat(2*usd, 500*mill, 8*usd),
+		"o3-pro":            flat(20*usd, 20*usd, 80*usd),
+		"o3-mini":           flat(1100*mill, 550*mill, 4400*mill),
+		"o4-mini":           flat(1100*mill, 275*mill, 4400*mill),
+		"codex-mini-latest": flat(1500*mill, 375*mill, 6*usd),
+
+		"text-embedding-3-small": flat(20*mill, 20*mill, 0),
+		"text-embedding-3-large": flat(130*mill, 130*mill, 0),
+		"text-embedding-ada-002": flat(100*mill, 100*mill, 0),
+		"omni-moderation":        flat(0, 0, 0),
+		"omni-moderation-latest": flat(0, 0, 0),
+	}
+}
+
+func flat(in, cached, out int64) Price { return Price{Input: in, CachedInput: cached, Output: out} }
+
+func long(in, cached, out int64) Price {
+	return Price{Input: in, CachedInput: cached, Output: out, LongFrom: longContext}
+}
+
+// withWrites is the price of a model whose cache writes cost a quarter more.
+func withWrites(in, cached, out int64) Price {
+	p := long(in, cached, out)
+	p.CacheWrite = in + in/4
+	return p
+}
