@@ -2,6 +2,7 @@ package action
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"claviger.dev/claviger"
@@ -217,4 +218,23 @@ func TestInputIsBounded(t *testing.T) {
 			t.Errorf("%d values: %v", n, err)
 		}
 	}
+}
+
+func TestActionsAreSafeForConcurrentUse(t *testing.T) {
+	a := generate(t, withInput(t, rich), withOutput(t, answerSchema), func(d *Definition) { d.Instructions = "{{language}}" })
+	var wg sync.WaitGroup
+	for _, lang := range []string{"de", "en", "fr", "de"} {
+		wg.Go(func() {
+			for range 100 {
+				b, err := a.Bind([]byte(`{"text":"x","language":"` + lang + `","mail":"a@b.example"}`))
+				if (err == nil) != (lang != "fr") || err == nil && instructions(t, b) != lang {
+					t.Errorf("%s: %v", lang, err)
+				}
+				if _, _, err := a.Answer([]byte(response("completed", "null", says(`"{\"n\": 5, \"mood\":\"good\"}"`)))); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -1,6 +1,7 @@
 package action
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -77,7 +78,7 @@ func TestStream(t *testing.T) {
 				if err != nil {
 					failed = err
 				}
-				if failed != nil && (err != failed || delta != "") {
+				if failed != nil && (!errors.Is(err, failed) || delta != "") {
 					t.Errorf("an error must come again and nothing after it: %q, %v", delta, err)
 				}
 			}

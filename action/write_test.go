@@ -43,13 +43,15 @@ func TestWrite(t *testing.T) {
 				{Kind: claviger.ObligeTools, Values: []string{"web_search", "code_interpreter", "other"}},
 				{Kind: claviger.ObligeMaxOutput, Limit: 900},
 				{Kind: claviger.ObligeMaxInput, Limit: 5000},
-			}, false,
+			},
+			false,
 			`{"model":"gpt-4.1-mini","store":true,"temperature":0.5,"reasoning":{"effort":"low"},"text":{"format":{"type":"json_schema","strict":true,"name":"generate-text","schema":` + closed + `}},` +
 				`"tools":[{"type":"web_search"},{"type":"code_interpreter","container":{"type":"auto"}}],"max_output_tokens":500,"safety_identifier":"user-hash","input":[{"role":"user","content":"Hi"}]}`,
 		},
 		{
 			"lower cap", generate(t, full, func(d *Definition) { d.Tools = nil }), `{"prompt":"Hi"}`,
-			[]claviger.Obligation{{Kind: claviger.ObligeMaxOutput, Limit: 90}, {Kind: claviger.ObligeMaxOutput, Limit: 100}, {Kind: claviger.ObligeTools, Values: []string{}}}, false,
+			[]claviger.Obligation{{Kind: claviger.ObligeMaxOutput, Limit: 90}, {Kind: claviger.ObligeMaxOutput, Limit: 100}, {Kind: claviger.ObligeTools, Values: []string{}}},
+			false,
 			`{"model":"gpt-4.1-mini","store":true,"temperature":0.5,"reasoning":{"effort":"low"},"max_output_tokens":90,"safety_identifier":"user-hash","instructions":"Answer in one short paragraph.","input":[{"role":"user","content":"Hi"}]}`,
 		},
 		{
