@@ -51,8 +51,8 @@ type Error struct {
 	Param string
 	// RetryAfter, when positive, is how long to wait before another try helps.
 	RetryAfter time.Duration
-	// Status overrides the status of Code. Used for CodeUpstreamInvalid alone,
-	// whose status is the provider's 400, 404 or 422.
+	// Status overrides the status of Code: the provider's 400, 404 or 422 for
+	// CodeUpstreamInvalid, and 431 for headers that are too large.
 	Status int
 	// UpstreamCode is the provider's own code for CodeUpstreamInvalid.
 	UpstreamCode string

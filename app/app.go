@@ -1,0 +1,140 @@
+// Package app is the only wiring: it turns flags and a configuration into a
+// gateway with engines behind its seams, runs the servers, and stops them.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes of the contract.
+const (
+	exitOK      = 0
+	exitRefused = 1
+	exitBad     = 2
+)
+
+// Environment is what a command sees of the process it runs in.
+type Environment struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// Vars are the environment variables as NAME=value.
+	Vars []string
+	// Dir is the working directory.
+	Dir string
+	// Terminal says that Stderr is a terminal that may be coloured.
+	Terminal bool
+	// Opened, when set, is told the address of each listener by name ("public",
+	// "admin") once it accepts connections.
+	Opened func(name, addr string)
+}
+
+// OS is the environment of this process.
+func OS() Environment {
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "."
+	}
+	return Environment{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Vars: os.Environ(), Dir: dir,
+		Terminal: isTerminal(os.Stderr),
+	}
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// Lookup returns an environment variable. Of a variable that stands twice the
+// last value counts, as it does for os/exec.
+func (e Environment) Lookup(name string) (string, bool) {
+	for i := len(e.Vars) - 1; i >= 0; i-- {
+		if k, v, ok := strings.Cut(e.Vars[i], "="); ok && k == name {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// cli is the command line.
+type cli struct {
+	Serve      serveCommand      `cmd:"" help:"Run the gateway."`
+	Demo       demoCommand       `cmd:"" help:"Run gateway, simulated OpenAI and a demo page on loopback, with no set-up."`
+	Config     configCommand     `cmd:"" help:"Check, print or describe the configuration."`
+	Secret     secretCommand     `cmd:"" help:"Make secrets."`
+	Token      tokenCommand      `cmd:"" help:"Make tickets."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
+	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`
+}
+
+// configFlag is the flag that every command has.
+type configFlag struct {
+	Config string `help:"Configuration file (default: $$CLAVIGER_CONFIG, else claviger.yaml)." placeholder:"FILE" short:"c"`
+}
+
+// exitError ends a command with a code and a message that was already made
+// readable.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// badUsage is an error that exits with 2.
+func badUsage(err error) error { return &exitError{code: exitBad, err: err} }
+
+type kongExit struct{ code int }
+
+// Main runs one command and returns its exit code. It returns once ctx ends or
+// the command is done. It never calls os.Exit.
+func Main(ctx context.Context, args []string, env Environment) (code int) {
+	defer func() {
+		if x, ok := recover().(kongExit); ok {
+			code = x.code
+		}
+	}()
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("claviger"),
+		kong.Description("Keeps the OpenAI key on the server, and stands between browsers and OpenAI."),
+		kong.Writers(env.Stdout, env.Stderr),
+		kong.Exit(func(code int) { panic(kongExit{code}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		fmt.Fprintln(env.Stderr, "claviger:", err)
+		return exitBad
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(env.Stderr, "claviger: %v\nTry 'claviger --help'.\n", err)
+		return exitBad
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(env, parsed.Model); err != nil {
+		return report(env, err)
+	}
+	return exitOK
+}
+
+func report(env Environment, err error) int {
+	code := exitRefused
+	if x, ok := errors.AsType[*exitError](err); ok {
+		code = x.code
+	}
+	fmt.Fprintf(env.Stderr, "claviger: %v\n", err)
+	return code
+}

@@ -1,0 +1,373 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"claviger.dev/claviger"
+	"claviger.dev/claviger/action"
+	"claviger.dev/claviger/admit"
+	"claviger.dev/claviger/authn/anonymous"
+	"claviger.dev/claviger/authn/authjs"
+	"claviger.dev/claviger/authn/service"
+	"claviger.dev/claviger/authn/ticket"
+	"claviger.dev/claviger/authz"
+	"claviger.dev/claviger/config"
+	"claviger.dev/claviger/gateway"
+	"claviger.dev/claviger/internal/netx"
+	"claviger.dev/claviger/keys"
+	"claviger.dev/claviger/openai"
+	"claviger.dev/claviger/redact"
+	"claviger.dev/claviger/upstream"
+)
+
+// installation is a configuration with its secrets, turned into the parts of a
+// gateway. A reload makes a new one; what must outlive it is handed over.
+type installation struct {
+	config   *config.Config
+	snapshot gateway.Snapshot
+	pool     *keys.Pool
+	sources  *keys.Sources
+	client   *upstream.Client
+	tickets  *ticket.Authenticator
+	sessions *authjs.Authenticator
+	tls      *tls.Config
+	trip     *redact.Tripwire
+	// files are what a change of is worth a reload.
+	files []string
+	// notes are what the operator should know and need not act on.
+	notes []string
+}
+
+// previous are the parts of an installation that a reload keeps.
+type previous struct {
+	log  *slog.Logger
+	pool *keys.Pool
+}
+
+func quiet(env Environment) previous {
+	return previous{log: slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+}
+
+// builder reads secrets and remembers each, so that the tripwire and the log
+// know what must never be shown.
+type builder struct {
+	ctx     context.Context //nolint:containedctx // lives for one call of newInstallation
+	in      *installation
+	env     Environment
+	src     source
+	secrets []claviger.Secret
+	errs    []error
+}
+
+// newInstallation reads the configuration and every secret that it names. A
+// missing upstream key is a problem, which readyz tells; any other missing
+// secret is an error.
+func newInstallation(ctx context.Context, env Environment, src source, prev previous) (*installation, error) {
+	cfg, err := src.load(env)
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{ctx: ctx, env: env, src: src, in: &installation{config: cfg}}
+	b.in.sources = keys.NewSources(keys.SourceOptions{
+		Lookup: env.Lookup, Dir: filepath.Dir(src.path), Development: cfg.Environment == config.Development,
+	})
+	b.in.files = append(b.in.sources.Files(), src.path)
+	b.identity()
+	b.authenticators()
+	b.limits()
+	b.actions()
+	b.proxy()
+	b.tls()
+	b.upstream(prev)
+	if len(b.errs) > 0 {
+		return nil, badUsage(errors.Join(b.errs...))
+	}
+	b.in.trip = redact.NewTripwire(b.secrets)
+	b.in.snapshot.Tripwire = b.in.trip
+	b.remarks()
+	return b.in, nil
+}
+
+func (b *builder) fail(format string, args ...any) {
+	b.errs = append(b.errs, fmt.Errorf(format, args...))
+}
+
+// secret reads a reference; a missing secret is bad configuration.
+func (b *builder) secret(at string, ref claviger.Ref) claviger.Secret {
+	s, _, err := b.in.sources.Get(b.ctx, ref)
+	if err != nil {
+		b.fail("%s: %w", at, err)
+		return claviger.Secret{}
+	}
+	b.secrets = append(b.secrets, s)
+	return s
+}
+
+// strong is secret for one that is ours to choose.
+func (b *builder) strong(at string, ref claviger.Ref) claviger.Secret {
+	s := b.secret(at, ref)
+	if !s.IsZero() {
+		if err := keys.Strength(s); err != nil {
+			b.fail("%s (%s): %w", at, ref, err)
+		}
+	}
+	return s
+}
+
+func (b *builder) identity() {
+	cfg := b.in.config
+	var key claviger.Secret
+	if cfg.IdentityKey != "" {
+		key = b.strong("identity_key", cfg.IdentityKey)
+	} else {
+		raw, err := identityKey(b.ctx, stateDir(cfg, b.src), keys.Generate)
+		if err != nil {
+			b.fail("identity_key: %w", err)
+			return
+		}
+		key = claviger.NewSecret(raw)
+		b.secrets = append(b.secrets, key)
+	}
+	if key.IsZero() {
+		return
+	}
+	b.in.snapshot.Pseudonym = keys.NewIdentity(key).Pseudonym
+}
+
+func (b *builder) authenticators() {
+	s := &b.in.snapshot
+	for i, a := range b.in.config.Auth {
+		at := fmt.Sprintf("auth[%d].%s", i, a.Kind())
+		made, err := b.authenticator(at, a)
+		if err != nil {
+			b.fail("%s: %w", at, err)
+			continue
+		}
+		if made != nil {
+			s.Authenticators = append(s.Authenticators, made)
+		}
+	}
+	plans, err := authz.New(plansOf(b.in.config))
+	if err != nil {
+		b.fail("plans: %w", err)
+		return
+	}
+	s.Authorizer = plans
+}
+
+func (b *builder) authenticator(at string, a config.Authenticator) (claviger.Authenticator, error) {
+	before := len(b.errs)
+	switch {
+	case a.AuthJS != nil:
+		o := authjs.Options{
+			Secrets: b.all(at, a.AuthJS.Secrets, false), Version: int(a.AuthJS.Version), Cookie: a.AuthJS.Cookie,
+			Realm: a.AuthJS.Realm, Secure: hasHTTPS(b.in.config),
+		}
+		if len(b.errs) > before {
+			return nil, nil
+		}
+		made, err := authjs.New(o)
+		b.in.sessions = made
+		return made, err
+	case a.Ticket != nil:
+		o := ticket.Options{Secrets: b.all(at, a.Ticket.Secrets, true), Audience: a.Ticket.Audience}
+		if len(b.errs) > before {
+			return nil, nil
+		}
+		made, err := ticket.New(o)
+		if b.in.tickets == nil {
+			b.in.tickets = made
+		}
+		return made, err
+	case a.Service != nil:
+		return b.service(at, a.Service)
+	case a.Anonymous != nil:
+		return anonymous.New(anonymous.Options{Plan: a.Anonymous.Plan, Limits: a.Anonymous.Limits.All()})
+	}
+	return nil, errors.New("this authenticator is not available in this version")
+}
+
+func (b *builder) all(at string, refs []claviger.Ref, ours bool) []claviger.Secret {
+	out := make([]claviger.Secret, 0, len(refs))
+	for i, r := range refs {
+		place := fmt.Sprintf("%s.secrets[%d]", at, i)
+		if ours {
+			out = append(out, b.strong(place, r))
+		} else {
+			out = append(out, b.secret(place, r))
+		}
+	}
+	return out
+}
+
+func (b *builder) service(at string, c *config.Service) (claviger.Authenticator, error) {
+	before := len(b.errs)
+	o := service.Options{}
+	for i, k := range c.Keys {
+		o.Keys = append(o.Keys, service.Key{
+			Name: k.Name, Secret: b.strong(fmt.Sprintf("%s.keys[%d].secret", at, i), k.Secret), Realm: k.Realm,
+			Claims: k.Claims, Plans: k.Plans, Actions: k.Actions, TicketTTL: k.TicketTTL,
+		})
+	}
+	if len(b.errs) > before {
+		return nil, nil
+	}
+	made, err := service.New(o)
+	if err != nil {
+		return nil, err
+	}
+	b.in.snapshot.ClientVerifier = made
+	b.in.snapshot.Minter = minter{services: made}
+	return made, nil
+}
+
+func (b *builder) limits() {
+	cfg, s := b.in.config, &b.in.snapshot
+	s.PerIP, s.Total, s.MaxBody = cfg.Limits.PerIP.All(), cfg.Limits.Total.All(), cfg.Limits.Body
+	s.TrustedProxies = cfg.TrustedProxies
+	s.Hosts = netx.NewHosts(hostNames(cfg))
+	s.Origins = gateway.Origins{Exact: cfg.Origins}
+	for _, suffix := range cfg.OriginSuffixes {
+		s.Origins.Suffixes = append(s.Origins.Suffixes, gateway.OriginSuffix{Scheme: suffix.Scheme, Host: suffix.Host})
+	}
+	s.Prices = pricesOf(cfg)
+	if m, ok := s.Minter.(minter); ok {
+		m.tickets = b.in.tickets
+		s.Minter = m
+		if b.in.tickets == nil {
+			s.Minter = nil
+			b.in.notes = append(b.in.notes, "there are service keys and no ticket authenticator, so POST /tickets is off")
+		}
+	}
+}
+
+// hostNames are the names under which the gateway may be addressed: where it
+// listens, the hosts of its origins, and hosts.
+func hostNames(cfg *config.Config) []string {
+	names := slices.Clone(cfg.Hosts)
+	for _, o := range cfg.Origins {
+		if _, host, ok := strings.Cut(o, "://"); ok {
+			names = append(names, host)
+		}
+	}
+	host, port, err := net.SplitHostPort(cfg.Listen)
+	if err != nil {
+		return names
+	}
+	addr, err := netip.ParseAddr(host)
+	if host == "localhost" || err == nil && (addr.IsLoopback() || addr.IsUnspecified()) {
+		names = append(names, "localhost", "127.0.0.1", "[::1]")
+	}
+	if host != "" && (err != nil || !addr.IsUnspecified()) {
+		names = append(names, net.JoinHostPort(host, port), host)
+	}
+	return names
+}
+
+func hasHTTPS(cfg *config.Config) bool {
+	return slices.ContainsFunc(cfg.Origins, func(o string) bool { return strings.HasPrefix(o, "https://") })
+}
+
+func pricesOf(cfg *config.Config) *admit.Prices {
+	own := map[string]admit.Price{}
+	for _, p := range cfg.Prices {
+		cached := p.Input.Micros
+		if p.CachedInput != nil {
+			cached = p.CachedInput.Micros
+		}
+		own[p.Model] = admit.Price{Input: p.Input.Micros, CachedInput: cached, Output: p.Output.Micros}
+	}
+	return admit.DefaultPrices().With(own)
+}
+
+func (b *builder) actions() {
+	for i, a := range b.in.config.Actions {
+		made, err := action.New(action.Definition{
+			Name: a.Name, Kind: a.Kind, Path: a.Path, Model: a.Model, Instructions: a.Instructions,
+			Input: a.Input, Output: a.Output, Template: a.Template, MaxOutput: a.MaxOutputTokens,
+			Temperature: a.Temperature, Reasoning: a.Reasoning, Tools: a.Tools,
+			Turns: int(a.Turns), Characters: int(a.Characters), ShowUsage: a.ShowUsage, Store: a.Store,
+		})
+		if err != nil {
+			b.fail("actions[%d] (%s): %w", i, a.Name, err)
+			continue
+		}
+		b.in.snapshot.Actions = append(b.in.snapshot.Actions, made)
+	}
+}
+
+func (b *builder) proxy() {
+	p := b.in.config.Proxy
+	if p == nil {
+		return
+	}
+	out := &gateway.Proxy{Policy: openai.Policy{
+		ClientInstructions: p.ClientInstructions, Store: p.Store, Background: p.Background,
+		MaxChoices: p.MaxChoices, DefaultMaxOutput: p.DefaultMaxOutputTokens, Tools: p.Tools, Prompts: p.Prompts,
+		ServiceTier: p.ServiceTier, User: p.User, Metadata: p.Metadata,
+	}}
+	for _, e := range p.Endpoints {
+		out.Endpoints = append(out.Endpoints, claviger.Endpoint(e))
+	}
+	b.in.snapshot.Proxy = out
+}
+
+func (b *builder) tls() {
+	c := b.in.config.TLS
+	if c == nil {
+		return
+	}
+	cert, err := b.in.sources.Certificate(b.ctx, c.Cert, c.Key)
+	if err != nil {
+		b.fail("tls: %w", err)
+		return
+	}
+	b.in.tls = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+}
+
+func (b *builder) upstream(prev previous) {
+	u := b.in.config.Upstream
+	var list []keys.PoolKey
+	for _, k := range u.Keys {
+		if k.Environment != "" && k.Environment != b.in.config.Environment {
+			b.in.notes = append(b.in.notes, fmt.Sprintf("the upstream key %s is for %s and is left out of %s", k.Ref, k.Environment, b.in.config.Environment))
+			continue
+		}
+		s, _, err := b.in.sources.Get(b.ctx, k.Ref)
+		if err == nil {
+			b.secrets = append(b.secrets, s)
+		}
+		list = append(list, keys.PoolKey{Ref: k.Ref, Secret: s, Weight: int(k.Weight), Environment: k.Environment, Project: k.Project, Err: err})
+	}
+	b.in.pool = prev.pool.Replace(list)
+	client, err := upstream.New(upstream.Options{
+		BaseURL: u.BaseURL, Keys: b.in.pool, Connect: u.Timeouts.Connect, Headers: u.Timeouts.Headers,
+		Idle: u.Timeouts.Idle, Total: u.Timeouts.Total, Logger: prev.log, InsecureHTTP: u.InsecureHTTP, Version: version(),
+	})
+	if err != nil {
+		b.fail("upstream: %w", err)
+		return
+	}
+	b.in.client = client
+	b.in.snapshot.Upstream = client
+}
+
+// remarks are what an operator should hear at start.
+func (b *builder) remarks() {
+	for _, w := range b.in.config.Warnings() {
+		b.in.notes = append(b.in.notes, w.String())
+	}
+	b.in.notes = append(b.in.notes, "limits are kept in memory of this process: a restart forgets what was used, and only one process may serve")
+}
+
+// problems are why this installation cannot serve.
+func (in *installation) problems() []string { return in.pool.Problems() }

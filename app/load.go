@@ -1,0 +1,181 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"claviger.dev/claviger/authz"
+	"claviger.dev/claviger/config"
+)
+
+const defaultConfig = "claviger.yaml"
+
+// source is where a configuration comes from: a file, or the text of the demo.
+type source struct {
+	path string
+	text []byte
+}
+
+// locate finds the configuration file: the flag, CLAVIGER_CONFIG, or
+// claviger.yaml in the working directory.
+func locate(env Environment, flag string) source {
+	path := flag
+	if path == "" {
+		path, _ = env.Lookup("CLAVIGER_CONFIG")
+	}
+	if path == "" {
+		path = defaultConfig
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(env.Dir, path)
+	}
+	return source{path: path}
+}
+
+func (s source) read() ([]byte, error) {
+	if s.text != nil {
+		return s.text, nil
+	}
+	data, err := os.ReadFile(s.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there is no configuration at %s; name one with --config, or see it work with 'claviger demo'", s.path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the configuration cannot be read: %w", err)
+	}
+	return data, nil
+}
+
+// load reads and checks the configuration, secrets not included.
+func (s source) load(env Environment) (*config.Config, error) {
+	data, err := s.read()
+	if err != nil {
+		return nil, badUsage(err)
+	}
+	c, err := config.Load(filepath.Base(s.path), data, env.Lookup,
+		config.Supported(available), config.Environ(env.Vars), conditions, priced)
+	if err != nil {
+		return nil, badUsage(err)
+	}
+	return c, nil
+}
+
+// available reports whether this version has a feature that a configuration
+// may ask for.
+func available(feature string) bool {
+	switch feature {
+	case "auth.authjs", "auth.ticket", "auth.service", "auth.anonymous",
+		"storage.database.sqlite", "storage.database.memory", "storage.limits.memory":
+		return true
+	}
+	return false
+}
+
+func priced(c *config.Config) []config.Problem {
+	prices := pricesOf(c)
+	known := func(model string) bool {
+		_, ok := prices.Price(model)
+		return ok
+	}
+	return config.Prices(known)(c)
+}
+
+// conditions compiles the plans, so that a mistake in a condition is reported
+// with its place.
+func conditions(c *config.Config) []config.Problem {
+	_, err := authz.New(plansOf(c))
+	if err == nil {
+		return nil
+	}
+	var out []config.Problem
+	for _, e := range flatten(err) {
+		p, ok := errors.AsType[*authz.PlanError](e)
+		if !ok {
+			out = append(out, c.Problem("plans", e.Error(), ""))
+			continue
+		}
+		text := p.Reason
+		if p.Column > 0 {
+			text = fmt.Sprintf("%s (at character %d of the condition)", p.Reason, p.Column)
+		}
+		out = append(out, c.Problem(strings.TrimSuffix(fmt.Sprintf("plans[%d].%s", p.Index, p.Field), "."), text, ""))
+	}
+	return out
+}
+
+// flatten takes a joined error apart.
+func flatten(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the joined error itself is asked
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+func plansOf(c *config.Config) []authz.Plan {
+	plans := make([]authz.Plan, 0, len(c.Plans))
+	for _, p := range c.Plans {
+		plans = append(plans, authz.Plan{
+			Name: p.Name, When: p.When, Models: p.Models, Endpoints: p.Endpoints, Actions: p.Actions, Tools: p.Tools,
+			MaxInput: p.Limits.MaxInputTokens, MaxOutput: p.Limits.MaxOutputTokens, Limits: p.Limits.All(),
+		})
+	}
+	return plans
+}
+
+// stateDir is where the process keeps what it must remember. It is made with
+// mode 0700.
+func stateDir(c *config.Config, s source) string {
+	switch {
+	case c.State != "":
+		return c.State
+	case c.Environment == config.Development:
+		return filepath.Join(filepath.Dir(s.path), ".claviger")
+	default:
+		return "/var/lib/claviger"
+	}
+}
+
+// identityKey reads the key of pseudonyms from the state directory, or makes it
+// there.
+func identityKey(_ context.Context, dir string, generate func() (string, error)) ([]byte, error) {
+	path := filepath.Join(dir, "identity_key")
+	key, err := os.ReadFile(path)
+	if err == nil {
+		return key, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("the identity key cannot be read: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("the state directory cannot be made: %w; set state, or identity_key", err)
+	}
+	text, err := generate()
+	if err != nil {
+		return nil, err
+	}
+	return writeNew(path, text)
+}
+
+// writeNew writes a file that must not exist; whoever was faster wins.
+func writeNew(path, text string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the identity key cannot be kept: %w; set state, or identity_key", err)
+	}
+	_, err = f.WriteString(text)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		_ = os.Remove(path)
+		return nil, fmt.Errorf("the identity key cannot be kept: %w", err)
+	}
+	return []byte(text), nil
+}

@@ -1,0 +1,74 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"claviger.dev/claviger"
+)
+
+// metrics counts requests. It is the Recorder of a gateway that keeps no
+// records: labels are names of the configuration, never of people.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	first    *prometheus.HistogramVec
+	tokens   *prometheus.CounterVec
+	cost     *prometheus.CounterVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "claviger_requests_total", Help: "Requests by route, status and code.",
+		}, []string{"route", "status", "code"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "claviger_request_duration_seconds", Help: "Time until the last byte.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 2, 15),
+		}, []string{"route"}),
+		first: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "claviger_first_byte_seconds", Help: "Time until the first byte to the caller.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 2, 15),
+		}, []string{"route"}),
+		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "claviger_tokens_total", Help: "Tokens by model and kind.",
+		}, []string{"model", "kind"}),
+		cost: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "claviger_cost_total", Help: "Cost by model, in units of the currency.",
+		}, []string{"model", "currency"}),
+	}
+	m.registry.MustRegister(m.requests, m.duration, m.first, m.tokens, m.cost,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Record implements claviger.Recorder. It does not block and does not fail.
+func (m *metrics) Record(_ context.Context, e *claviger.Event) error {
+	route := e.Route
+	if route == "" {
+		route = "none"
+	}
+	m.requests.WithLabelValues(route, strconv.Itoa(e.Status), string(e.Code)).Inc()
+	m.duration.WithLabelValues(route).Observe(e.Duration.Seconds())
+	if e.FirstByte > 0 {
+		m.first.WithLabelValues(route).Observe(e.FirstByte.Seconds())
+	}
+	for _, u := range e.Units {
+		m.tokens.WithLabelValues(e.Model, string(u.Kind)).Add(float64(u.Amount))
+	}
+	if e.Cost.Currency != "" {
+		m.cost.WithLabelValues(e.Model, e.Cost.Currency).Add(float64(e.Cost.Micros) / 1e6)
+	}
+	return nil
+}
+
+// Erase implements claviger.Recorder: nothing is kept about anybody.
+func (m *metrics) Erase(context.Context, claviger.Query) (int64, error) {
+	return 0, errors.New("no records are kept")
+}

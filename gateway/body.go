@@ -1,0 +1,109 @@
+package gateway
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"claviger.dev/claviger"
+)
+
+const (
+	typeJSON      = "application/json"
+	typeForm      = "application/x-www-form-urlencoded"
+	typeMultipart = "multipart/form-data"
+	maxFormFields = 64
+)
+
+// mediaType is the media type of the request's body, refused when there is
+// none, more than one, a content coding, or JSON in anything but UTF-8.
+func (x *exchange) mediaType(allowed ...string) (kind string, params map[string]string, err error) {
+	refuse := &claviger.Error{Code: claviger.CodeUnsupportedMediaType,
+		Detail: "Send " + strings.Join(allowed, " or ") + " without a content encoding"}
+	if len(x.r.Header["Content-Encoding"]) > 0 || len(x.r.Header["Content-Type"]) != 1 {
+		return "", nil, refuse
+	}
+	kind, params, err = mime.ParseMediaType(x.r.Header.Get("Content-Type"))
+	if err != nil {
+		return "", nil, refuse
+	}
+	for _, a := range allowed {
+		if charset := params["charset"]; kind == a && (charset == "" || strings.EqualFold(charset, "utf-8")) {
+			return kind, params, nil
+		}
+	}
+	return "", nil, refuse
+}
+
+// readBody reads the whole body, at most MaxBody bytes of it, within the time
+// for bodies. It is read whole before anything goes upstream: a body that is
+// streamed while the answer is written loses answers (golang.org/issue/15527 and
+// its kin), and what is forwarded must be what was checked.
+func (x *exchange) readBody() ([]byte, error) {
+	deadline := x.g.options.Now().Add(x.g.options.BodyTimeout)
+	if err := x.rc.SetReadDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return nil, &claviger.Error{Code: claviger.CodeInternal, Err: err}
+	}
+	limited := http.MaxBytesReader(x.w, x.r.Body, x.s.MaxBody)
+	var buf bytes.Buffer
+	if n := x.r.ContentLength; n > 0 {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	if _, err := buf.ReadFrom(limited); err != nil {
+		return nil, bodyError(err)
+	}
+	var none = noDeadline
+	if err := x.rc.SetReadDeadline(none); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return nil, &claviger.Error{Code: claviger.CodeInternal, Err: err}
+	}
+	return buf.Bytes(), nil
+}
+
+func bodyError(err error) error {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return &claviger.Error{Code: claviger.CodeTooLarge, Err: err}
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &claviger.Error{Code: claviger.CodeRequestTimeout, Err: err}
+	}
+	return &claviger.Error{Code: claviger.CodeInvalidInput, Detail: "The body ended early", Err: err}
+}
+
+// readForm reads the fields of a form. Files are refused.
+func (x *exchange) readForm(kind, boundary string) (map[string][]string, error) {
+	body, err := x.readBody()
+	if err != nil {
+		return nil, err
+	}
+	invalid := &claviger.Error{Code: claviger.CodeInvalidInput, Detail: "Invalid form"}
+	if kind == typeForm {
+		form, err := url.ParseQuery(string(body))
+		if err != nil || len(form) > maxFormFields {
+			return nil, invalid
+		}
+		return form, nil
+	}
+	form := map[string][]string{}
+	parts := multipart.NewReader(bytes.NewReader(body), boundary)
+	for range maxFormFields {
+		part, err := parts.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			return form, nil
+		}
+		if err != nil || part.FormName() == "" || part.FileName() != "" {
+			return nil, invalid
+		}
+		value, err := io.ReadAll(part)
+		if err != nil {
+			return nil, invalid
+		}
+		form[part.FormName()] = append(form[part.FormName()], string(value))
+	}
+	return nil, invalid
+}

@@ -1,0 +1,175 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+
+	"claviger.dev/claviger"
+	"claviger.dev/claviger/admit"
+	"claviger.dev/claviger/internal/seal"
+)
+
+// The scopes under which a window is kept.
+const (
+	scopeIP         = "ip"
+	scopeUser       = "user"
+	scopeCredential = "credential"
+	scopeTotal      = "total"
+)
+
+// worst is the most that a call can take.
+type worst struct {
+	requests int64
+	tokens   int64
+	money    claviger.Money
+}
+
+// bind turns limits into charges on somebody's windows.
+func bind(dst []claviger.Charge, limits []claviger.Limit, scope, who string, w worst) []claviger.Charge {
+	return admit.Charges(dst, limits, scope, scope+":"+who, admit.Worst{Requests: w.requests, Tokens: w.tokens, Money: w.money})
+}
+
+func isRate(l claviger.Limit) bool { return l.Kind == claviger.ChargeRate }
+
+// rates are the limits of requests in a time, which are taken first of all.
+func rates(limits []claviger.Limit) []claviger.Limit { return only(limits, isRate) }
+
+// others are the limits that need to know the call.
+func others(limits []claviger.Limit) []claviger.Limit {
+	return only(limits, func(l claviger.Limit) bool { return !isRate(l) })
+}
+
+func only(limits []claviger.Limit, keep func(claviger.Limit) bool) []claviger.Limit {
+	if !slices.ContainsFunc(limits, func(l claviger.Limit) bool { return !keep(l) }) {
+		return limits
+	}
+	var out []claviger.Limit
+	for _, l := range limits {
+		if keep(l) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// authorize asks the plans and turns a refusal into an error.
+func (x *exchange) authorize(c caller, call claviger.Call) (claviger.Decision, error) {
+	d, err := x.s.Authorizer.Authorize(x.r.Context(), c.Principal, call)
+	x.event.Plan, x.event.Rule = d.Plan, d.Rule
+	x.event.Endpoint, x.event.Action, x.event.Model, x.event.Stream = call.Endpoint, call.Action, call.Model, call.Stream
+	if err != nil {
+		return claviger.Decision{}, &claviger.Error{Code: claviger.CodeForbidden, Err: err}
+	}
+	if !d.Allow {
+		code := d.Code
+		if code == "" {
+			code = claviger.CodeForbidden
+		}
+		return claviger.Decision{}, &claviger.Error{Code: code, Param: d.Param, Err: errors.New(d.Reason)}
+	}
+	return d, nil
+}
+
+// admitted is a call that may go upstream, and what it holds until it is
+// settled.
+type admitted struct {
+	x          *exchange
+	authorized claviger.Authorized
+	hold       claviger.Hold
+	held       []claviger.Charge
+	model      string
+	maxInput   int64
+	maxOutput  int64
+	prices     *admit.Prices
+}
+
+// admit takes all charges at once, or none, and mints the pass for upstream.
+func (x *exchange) admit(c caller, d claviger.Decision, call claviger.Call) (*admitted, error) {
+	out := call.MaxOutput * max(call.Choices, 1)
+	w := worst{requests: 1, tokens: claviger.AddMicros(call.MaxInput, out)}
+	limits := [][]claviger.Limit{d.Limits, c.Limits, x.s.Total}
+	if slices.ContainsFunc(limits, spends) || x.clientKnown && spends(x.s.PerIP) {
+		money, priced := x.s.Prices.Worst(call.Model, call.MaxInput, out)
+		if !priced {
+			return nil, &claviger.Error{Code: claviger.CodeModelNotAllowed, Param: "model",
+				Err: errors.New("the model has no price, and a money budget applies; set one under prices")}
+		}
+		w.money = money
+	}
+	var charges []claviger.Charge
+	charges = bind(charges, d.Limits, scopeUser, c.pseudonym, w)
+	charges = bind(charges, c.Limits, scopeCredential, c.pseudonym, w)
+	if x.clientKnown {
+		charges = bind(charges, others(x.s.PerIP), scopeIP, x.client.String(), w)
+	}
+	charges = bind(charges, x.s.Total, scopeTotal, "all", w)
+	hold, err := x.g.options.Admission.Admit(x.r.Context(), charges)
+	if err != nil {
+		return nil, limitsError(err)
+	}
+	x.standings = append(x.standings, hold.Standings()...)
+	return &admitted{
+		x: x, hold: hold, held: charges, model: call.Model, prices: x.s.Prices,
+		maxInput: call.MaxInput, maxOutput: out,
+		authorized: claviger.Authorize(seal.ForMint(), call, hold, x.event.RequestID),
+	}, nil
+}
+
+func spends(limits []claviger.Limit) bool {
+	return slices.ContainsFunc(limits, func(l claviger.Limit) bool { return l.Kind == claviger.ChargeMoney })
+}
+
+// used says how a call ended, for the settlement.
+type used struct {
+	// nothing: the provider was not reached, or refused. All is given back.
+	nothing bool
+	units   claviger.Units
+	// estimated: the provider reported no units.
+	estimated bool
+}
+
+// settle closes the hold. It runs also when the caller left, and is bounded.
+func (a *admitted) settle(u used) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.x.r.Context()), defaultSettle)
+	defer cancel()
+	var err error
+	if u.nothing {
+		err = a.hold.Release(ctx)
+	} else {
+		cost, _ := a.prices.Cost(a.model, u.units)
+		tokens := claviger.AddMicros(u.units.Get(claviger.UnitInput), u.units.Get(claviger.UnitOutput))
+		ev := &a.x.event
+		ev.Units, ev.Estimated, ev.Cost = u.units, u.estimated, cost
+		err = a.hold.Settle(ctx, admit.Used(a.held, tokens, cost))
+	}
+	if err != nil {
+		a.x.g.options.Logger.ErrorContext(ctx, "a hold was not settled and counts as used",
+			"request_id", a.x.event.RequestID, "error", err.Error())
+	}
+}
+
+// asHeld is the use of a call that the provider accepted and whose end nobody
+// knows: everything that was held.
+func (a *admitted) asHeld() used {
+	return used{estimated: true, units: claviger.Units{
+		{Kind: claviger.UnitInput, Amount: a.maxInput}, {Kind: claviger.UnitOutput, Amount: a.maxOutput},
+	}}
+}
+
+// afterFailure is the use of a call that got no answer. What the provider
+// refused, or never had, costs nothing. Of what it was still working at when
+// time ran out or the caller left, it had read the input. What it may have
+// finished counts as held.
+func (a *admitted) afterFailure(err error) used {
+	e, ok := errors.AsType[*claviger.Error](err)
+	switch {
+	case !ok || e.Code == claviger.CodeUpstreamTimeout || errors.Is(err, context.Canceled):
+		return used{estimated: true, units: claviger.Units{{Kind: claviger.UnitInput, Amount: a.maxInput}}}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return a.asHeld()
+	default:
+		return used{nothing: true}
+	}
+}

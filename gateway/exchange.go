@@ -1,0 +1,238 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"claviger.dev/claviger"
+	"claviger.dev/claviger/internal/netx"
+)
+
+// exchange is one request and its answer. It belongs to one goroutine, but for
+// the heartbeat of a stream, which goes through the stream's own lock.
+type exchange struct {
+	g     *Gateway
+	s     *compiled
+	w     http.ResponseWriter
+	r     *http.Request
+	rc    *http.ResponseController
+	path  string
+	query string
+	// client is the caller's address block, where it is known.
+	client      netip.Prefix
+	clientKnown bool
+	route       *route
+	// html says that the caller is a form in a browser and reads pages.
+	html      bool
+	committed bool
+	standings []claviger.Standing
+	event     claviger.Event
+}
+
+// caller is who passed authentication.
+type caller struct {
+	claviger.Principal
+	pseudonym string
+}
+
+func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
+	x := &exchange{g: g, s: g.current.Load(), w: w, r: r, rc: http.NewResponseController(w)}
+	x.event.Started = g.options.Now()
+	x.event.RequestID = "req_" + rand.Text()
+	x.path, x.query = sentPath(r)
+	h := w.Header()
+	h["X-Request-Id"] = []string{x.event.RequestID}
+	h["Cache-Control"] = []string{"private, no-store"}
+	h["X-Content-Type-Options"] = []string{"nosniff"}
+	h["Referrer-Policy"] = []string{"no-referrer"}
+	return x
+}
+
+// serve is the order of the gates. Whatever comes before authenticate has read
+// nothing of the body.
+func (x *exchange) serve() error {
+	if !x.s.Hosts.Allowed(x.r.Host) {
+		return &claviger.Error{Code: claviger.CodeMisdirected}
+	}
+	x.cors()
+	if headerBytes(x.r.Header) > maxHeaderBytes {
+		return &claviger.Error{Code: claviger.CodeTooLarge, Status: http.StatusRequestHeaderFieldsTooLarge, Detail: "Headers too large"}
+	}
+	x.identifyClient()
+	rt, err := x.s.find(x.r.Method, x.path)
+	if x.r.Method == http.MethodOptions && err == nil {
+		x.event.Route = "preflight"
+		return x.preflight(rt)
+	}
+	if ipErr := x.chargeAddress(); ipErr != nil {
+		return ipErr
+	}
+	if err != nil {
+		return err
+	}
+	x.route, x.event.Route = rt, rt.name
+	x.negotiate()
+	if x.r.ContentLength > x.s.MaxBody {
+		return &claviger.Error{Code: claviger.CodeTooLarge}
+	}
+	if err := x.gateOrigin(); err != nil {
+		return err
+	}
+	c, err := x.authenticate()
+	if err != nil {
+		return err
+	}
+	return rt.handle(x, c)
+}
+
+// maxHeaderBytes is the most that names and values of all headers may have
+// together. net/http refuses more than its own limit before the gateway hears
+// of it, without a word that a client could read.
+const maxHeaderBytes = 64 << 10
+
+func headerBytes(h http.Header) int {
+	n := 0
+	for name, values := range h {
+		for _, v := range values {
+			n += len(name) + len(v) + len(": \r\n")
+		}
+	}
+	return n
+}
+
+func (x *exchange) identifyClient() {
+	addr, known := netx.ClientAddr(x.r, x.s.TrustedProxies)
+	if signed := x.r.Header["Claviger-Client"]; len(signed) == 1 && x.s.ClientVerifier != nil {
+		a, err := x.s.ClientVerifier.ClientAddr(signed[0], x.g.options.Now())
+		addr, known = a, err == nil
+	}
+	if known {
+		x.client, x.clientKnown = netx.Prefix(addr), true
+	}
+}
+
+// chargeAddress takes the per-address rate before anything else is looked at,
+// so that guessing at credentials is limited too.
+func (x *exchange) chargeAddress() error {
+	if !x.clientKnown || len(x.s.PerIP) == 0 {
+		return nil
+	}
+	charges := bind(nil, rates(x.s.PerIP), scopeIP, x.client.String(), worst{requests: 1})
+	if len(charges) == 0 {
+		return nil
+	}
+	hold, err := x.g.options.Admission.Admit(x.r.Context(), charges)
+	if err != nil {
+		return limitsError(err)
+	}
+	x.standings = append(x.standings, hold.Standings()...)
+	if err := hold.Settle(x.r.Context(), nil); err != nil {
+		return limitsError(err)
+	}
+	return nil
+}
+
+// authenticate asks each authenticator in order. The first that knows the
+// credential decides.
+func (x *exchange) authenticate() (caller, error) {
+	if len(x.r.Header["Authorization"]) > 1 {
+		return caller{}, &claviger.Error{Code: claviger.CodeUnauthenticated, Err: errors.New("more than one Authorization header")}
+	}
+	ctx := x.r.Context()
+	if x.clientKnown {
+		ctx = claviger.ContextWithClient(ctx, x.client)
+	}
+	for _, a := range x.s.Authenticators {
+		p, err := a.Authenticate(ctx, x.r)
+		if errors.Is(err, claviger.ErrNoCredential) {
+			continue
+		}
+		if err != nil {
+			return caller{}, refusedCredential(err)
+		}
+		return x.admitCaller(p)
+	}
+	return caller{}, &claviger.Error{Code: claviger.CodeUnauthenticated, Err: errors.New("no credential")}
+}
+
+func (x *exchange) admitCaller(p claviger.Principal) (caller, error) {
+	if p.Subject == "" || p.Realm == "" {
+		return caller{}, &claviger.Error{Code: claviger.CodeUnauthenticated, Err: errors.New("authenticator returned no subject or realm")}
+	}
+	c := caller{Principal: p, pseudonym: x.s.Pseudonym(p)}
+	x.event.Subject, x.event.Realm, x.event.Method = c.pseudonym, p.Realm, p.Method
+	return c, nil
+}
+
+// refusedCredential keeps the code of an authenticator that says why; anything
+// else is a credential that is not good.
+func refusedCredential(err error) error {
+	if e, ok := errors.AsType[*claviger.Error](err); ok {
+		return e
+	}
+	return &claviger.Error{Code: claviger.CodeUnauthenticated, Err: err}
+}
+
+// limitsError keeps a refusal and makes everything else "cannot know, deny".
+func limitsError(err error) error {
+	if e, ok := errors.AsType[*claviger.Error](err); ok {
+		return e
+	}
+	return &claviger.Error{Code: claviger.CodeLimitsUnavailable, RetryAfter: time.Second, Err: err}
+}
+
+// end closes the account of the request, whatever happened.
+func (x *exchange) end() {
+	cause := recover()
+	if cause != nil && cause != http.ErrAbortHandler { //nolint:errorlint // net/http compares the same way
+		x.g.options.Logger.LogAttrs(context.Background(), slog.LevelError, "panic",
+			slog.String("request_id", x.event.RequestID), slog.String("panic", panicText(cause)),
+			slog.String("stack", string(debug.Stack())))
+		if !x.committed {
+			x.fail(&claviger.Error{Code: claviger.CodeInternal})
+			cause = nil
+		}
+	}
+	x.account()
+	if cause != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// panicText names the panic without its value, which may hold a prompt.
+func panicText(cause any) string {
+	if err, ok := cause.(error); ok {
+		return fmt.Sprintf("%T", err)
+	}
+	if s, ok := cause.(string); ok && len(s) < 80 {
+		return s
+	}
+	return fmt.Sprintf("%T", cause)
+}
+
+func (x *exchange) account() {
+	x.event.Duration = x.g.options.Now().Sub(x.event.Started)
+	ctx := context.WithoutCancel(x.r.Context())
+	x.g.options.Logger.LogAttrs(ctx, levelOf(x.event.Status), "request", slog.Any("", &x.event))
+	if x.g.options.Recorder == nil {
+		return
+	}
+	if err := x.g.options.Recorder.Record(ctx, &x.event); err != nil {
+		x.g.options.Logger.LogAttrs(ctx, slog.LevelError, "the account of a request was not recorded",
+			slog.String("request_id", x.event.RequestID), slog.String("error", err.Error()))
+	}
+}
+
+func levelOf(status int) slog.Level {
+	if status >= http.StatusInternalServerError {
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}

@@ -1,0 +1,162 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+
+	"claviger.dev/claviger"
+	"claviger.dev/claviger/openai"
+)
+
+// runProxy carries one call of /v1.
+func (x *exchange) runProxy(c caller) error {
+	if _, _, err := x.mediaType(typeJSON); err != nil {
+		return err
+	}
+	body, err := x.readBody()
+	if err != nil {
+		return err
+	}
+	req, err := openai.ParseCall(x.route.row, x.query, body, &x.s.Proxy.Policy)
+	if err != nil {
+		return err
+	}
+	d, err := x.authorize(c, req.Call())
+	if err != nil {
+		return err
+	}
+	call, err := req.Write(d.Oblige, c.pseudonym)
+	if err != nil {
+		return err
+	}
+	if len(call.Objects) > 0 {
+		// Objects of the account have owners, and nobody keeps them here.
+		return &claviger.Error{Code: claviger.CodeNotFound, Param: call.Objects[0].Param}
+	}
+	a, err := x.admit(c, d, call)
+	if err != nil {
+		return err
+	}
+	if call.Stream {
+		return x.stream(a, &proxyEvents{Events: req.Events()})
+	}
+	return x.answer(a, req.Answer)
+}
+
+// answer carries a plain call whose answer is rebuilt and sent as JSON.
+func (x *exchange) answer(a *admitted, rebuild func([]byte) ([]byte, claviger.Units, error)) error {
+	var out []byte
+	err := x.answerWith(a, func(raw []byte) (units claviger.Units, err error) {
+		out, units, err = rebuild(raw)
+		return units, err
+	})
+	if err != nil {
+		return err
+	}
+	return x.write(http.StatusOK, typeJSON, out)
+}
+
+// answerWith carries a plain call: the provider's answer is read whole and
+// handed to read before the first byte goes out, and the hold is settled.
+func (x *exchange) answerWith(a *admitted, read func([]byte) (claviger.Units, error)) error {
+	u := a.asHeld()
+	defer func() { a.settle(u) }()
+	ctx := x.r.Context()
+	resp, err := x.s.Upstream.RoundTrip(ctx, a.authorized)
+	if err != nil {
+		u = a.afterFailure(err)
+		return x.upstreamError(ctx, err)
+	}
+	raw, err := readAnswer(resp)
+	if err != nil {
+		u = a.afterCut(err)
+		return x.upstreamError(ctx, err)
+	}
+	units, err := read(raw)
+	if len(units) > 0 {
+		u = used{units: units}
+	}
+	return err
+}
+
+// afterCut is the use of a call whose answer broke off. A caller who left took
+// the input with them; an answer that was cut was made, so all counts.
+func (a *admitted) afterCut(err error) used {
+	if errors.Is(err, context.Canceled) {
+		return a.afterFailure(err)
+	}
+	return a.asHeld()
+}
+
+func readAnswer(resp *http.Response) ([]byte, error) {
+	defer func() { _ = resp.Body.Close() }()
+	size := max(resp.ContentLength, 0)
+	buf := make([]byte, 0, min(size, 1<<20)+512)
+	for {
+		n, err := resp.Body.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if errors.Is(err, io.EOF) {
+			return buf, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+	}
+}
+
+// upstreamError notes a caller who left, for whom no answer is of use any more.
+func (x *exchange) upstreamError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		x.event.CallerGone = true
+	}
+	if e, ok := errors.AsType[*claviger.Error](err); ok {
+		return e
+	}
+	return &claviger.Error{Code: claviger.CodeUpstreamError, Err: err}
+}
+
+// write sends a whole answer, unless it holds one of our keys.
+func (x *exchange) write(status int, contentType string, body []byte) error {
+	if x.s.Tripwire != nil && x.s.Tripwire.Contains(body) {
+		return &claviger.Error{Code: claviger.CodeUpstreamError, Err: errTripwire}
+	}
+	h := x.w.Header()
+	h["Content-Type"] = []string{contentType}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	x.limitHeaders()
+	x.commit(status)
+	x.setWriteDeadline()
+	if _, err := x.w.Write(body); err != nil {
+		x.event.CallerGone = true
+	}
+	return nil
+}
+
+var errTripwire = errors.New("the answer held one of our own keys and was stopped")
+
+// listModels answers from the caller's plan; nothing goes upstream.
+func (x *exchange) listModels(c caller) error {
+	d, err := x.authorize(c, claviger.Call{Endpoint: "models", Choices: 1})
+	if err != nil {
+		return err
+	}
+	hold, err := x.g.options.Admission.Admit(x.r.Context(), bind(nil, rates(d.Limits), scopeUser, c.pseudonym, worst{requests: 1}))
+	if err != nil {
+		return limitsError(err)
+	}
+	x.standings = append(x.standings, hold.Standings()...)
+	if err := hold.Settle(x.r.Context(), nil); err != nil {
+		return limitsError(err)
+	}
+	known := x.s.models(d.Models)
+	if x.route.row.Name == "models" {
+		return x.write(http.StatusOK, typeJSON, openai.ModelsAnswer(known))
+	}
+	return x.oneModel(known)
+}

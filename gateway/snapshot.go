@@ -1,0 +1,147 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"claviger.dev/claviger"
+	"claviger.dev/claviger/action"
+	"claviger.dev/claviger/admit"
+	"claviger.dev/claviger/internal/netx"
+	"claviger.dev/claviger/openai"
+	"claviger.dev/claviger/redact"
+)
+
+// Snapshot is one configuration, immutable once it is handed over. One snapshot
+// serves a request from start to end.
+type Snapshot struct {
+	// Hosts are the names under which the gateway may be addressed.
+	Hosts netx.Hosts
+	// Origins are the web origins whose pages may use the gateway.
+	Origins Origins
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	// Authenticators are asked in order. At least one is required.
+	Authenticators []claviger.Authenticator
+	// Authorizer applies the plans. Required.
+	Authorizer claviger.Authorizer
+	// Actions are the named actions.
+	Actions []*action.Action
+	// Proxy opens /v1; nil keeps it shut.
+	Proxy *Proxy
+	// Minter answers POST /tickets; nil keeps it shut.
+	Minter Minter
+	// ClientVerifier checks Claviger-Client; nil ignores the header.
+	ClientVerifier ClientVerifier
+	// Upstream carries calls to the provider. Required.
+	Upstream claviger.Upstream
+	// Prices are frozen into each hold. Required.
+	Prices *admit.Prices
+	// PerIP and Total are the limits for everyone.
+	PerIP, Total []claviger.Limit
+	// MaxBody is the longest request body in bytes. Required.
+	MaxBody int64
+	// Pseudonym names a caller outside of the gateway. Required.
+	Pseudonym func(claviger.Principal) string
+	// Tripwire knows the keys that no caller may ever read; nil knows none.
+	Tripwire *redact.Tripwire
+}
+
+// Proxy is the policy of /v1.
+type Proxy struct {
+	Endpoints []claviger.Endpoint
+	Policy    openai.Policy
+}
+
+// TicketRequest is what a server asks for one of its users.
+type TicketRequest struct {
+	Subject string
+	Claims  claviger.Claims
+	Plan    string
+	Actions []string
+	// TTL is the wanted life; 0 takes the longest that the key allows.
+	TTL time.Duration
+}
+
+// Minter makes tickets for a server that proved its service key. It refuses
+// what the key does not allow with an *claviger.Error. On error it denies.
+type Minter interface {
+	MintFor(ctx context.Context, service claviger.Principal, q TicketRequest) (ticket string, expires time.Time, err error)
+}
+
+// ClientVerifier checks the signed address that an app server hands over. On
+// error the address is not known.
+type ClientVerifier interface {
+	ClientAddr(header string, now time.Time) (netip.Addr, error)
+}
+
+// compiled is a snapshot with its routes.
+type compiled struct {
+	Snapshot
+	routes map[string]*route
+	// proxied are the rows whose path has a variable part.
+	open map[claviger.Endpoint]bool
+}
+
+func compile(s Snapshot) (*compiled, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	c := &compiled{Snapshot: s, routes: map[string]*route{}, open: map[claviger.Endpoint]bool{}}
+	for _, a := range s.Actions {
+		if err := c.addAction(a); err != nil {
+			return nil, err
+		}
+	}
+	if s.Minter != nil {
+		c.routes["/tickets"] = &route{name: "tickets", method: "POST", handle: (*exchange).mintTicket}
+	}
+	if s.Proxy != nil {
+		for _, e := range s.Proxy.Endpoints {
+			c.open[e] = true
+		}
+		for _, e := range []claviger.Endpoint{"models", "models.get"} {
+			c.open[e] = true
+		}
+	}
+	return c, nil
+}
+
+func (s *Snapshot) check() error {
+	switch {
+	case len(s.Authenticators) == 0:
+		return errors.New("no authenticator: this would be an open relay")
+	case slices.Contains(s.Authenticators, nil):
+		return errors.New("an authenticator is nil")
+	case s.Authorizer == nil:
+		return errors.New("no authorizer")
+	case s.Upstream == nil:
+		return errors.New("no upstream")
+	case s.Prices == nil:
+		return errors.New("no prices")
+	case s.Pseudonym == nil:
+		return errors.New("no pseudonyms")
+	case s.MaxBody <= 0:
+		return errors.New("no limit on request bodies")
+	}
+	return nil
+}
+
+func (c *compiled) addAction(a *action.Action) error {
+	rt := &route{name: "action " + a.Name(), method: "POST", action: a, handle: (*exchange).runAction}
+	paths := []string{"/actions/" + a.Name()}
+	if p := a.Path(); p != "" {
+		paths = append(paths, p)
+	}
+	for _, p := range paths {
+		if _, taken := c.routes[p]; taken {
+			return fmt.Errorf("two actions at %s", p)
+		}
+		c.routes[p] = rt
+	}
+	return nil
+}

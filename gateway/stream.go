@@ -1,0 +1,303 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"claviger.dev/claviger"
+	"claviger.dev/claviger/openai"
+	"claviger.dev/claviger/redact"
+)
+
+const (
+	// maxFrame is the largest event that is read from the provider: a whole
+	// answer stands in the last event of a responses stream.
+	maxFrame = 8 << 20
+	// drainTime is how long the end of the provider's stream is waited for once
+	// everything that matters has come, so that its connection can serve again.
+	drainTime = time.Second
+	// deadlineSlack is how stale a write deadline may be: setting one for each
+	// event would cost more than it tells.
+	deadlineSlack = 5 * time.Second
+)
+
+var heartbeat = []byte(": \n\n")
+
+// translator turns the provider's events into ours.
+type translator interface {
+	// Append adds what the caller is to see of one event, possibly nothing. An
+	// error ends the stream with an event that says so.
+	Append(dst []byte, f openai.Frame) ([]byte, error)
+	// AppendEnd adds what follows the provider's proper end.
+	AppendEnd(dst []byte) ([]byte, error)
+	AppendError(dst []byte, e *claviger.Error) []byte
+	// Done reports that the provider's proper end was seen.
+	Done() bool
+	// Units are what was used so far, reported or estimated.
+	Units() (u claviger.Units, reported bool)
+}
+
+// proxyEvents is the translator of /v1.
+type proxyEvents struct{ *openai.Events }
+
+// AppendEnd adds nothing: the provider's own end has passed.
+func (proxyEvents) AppendEnd(dst []byte) ([]byte, error) { return dst, nil }
+
+// stream carries a call whose answer is passed on event by event.
+func (x *exchange) stream(a *admitted, t translator) error {
+	ctx, cancel := context.WithCancel(x.r.Context())
+	defer cancel()
+	u := a.asHeld()
+	defer func() { a.settle(u) }()
+	w := newEventWriter(x, cancel)
+	defer w.close()
+	resp, err := x.s.Upstream.RoundTrip(ctx, a.authorized)
+	if err != nil {
+		u = a.afterFailure(err)
+		return w.failed(t, x.upstreamError(ctx, err), false)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	err, broken := w.pump(resp.Body, t, cancel)
+	u = streamed(t)
+	if err != nil {
+		return w.failed(t, x.upstreamError(x.r.Context(), err), broken)
+	}
+	return nil
+}
+
+func streamed(t translator) used {
+	units, reported := t.Units()
+	return used{units: units, estimated: !reported}
+}
+
+// eventWriter is the caller's side of a stream. Its lock lets the heartbeat's
+// timer write between events, which costs a stream no goroutine.
+type eventWriter struct {
+	x        *exchange
+	cancel   context.CancelFunc
+	passage  *redact.Passage
+	buf, out []byte
+
+	mu       sync.Mutex
+	timer    *time.Timer
+	opened   bool
+	closed   bool
+	last     time.Time
+	deadline time.Time
+	err      error
+}
+
+func newEventWriter(x *exchange, cancel context.CancelFunc) *eventWriter {
+	w := &eventWriter{x: x, cancel: cancel, last: time.Now()}
+	if x.s.Tripwire != nil {
+		w.passage = x.s.Tripwire.Stream()
+	}
+	w.timer = time.AfterFunc(x.g.options.Heartbeat, w.beat)
+	return w
+}
+
+// beat keeps intermediaries from closing a silent stream. Before the provider's
+// headers came it opens the answer, from where on a failure is an event.
+func (w *eventWriter) beat() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return
+	}
+	every := w.x.g.options.Heartbeat
+	if quiet := time.Since(w.last); quiet < every {
+		w.timer.Reset(every - quiet)
+		return
+	}
+	w.open()
+	w.send(heartbeat)
+	w.timer.Reset(every)
+}
+
+// open sends the headers. The lock is held.
+func (w *eventWriter) open() {
+	if w.opened {
+		return
+	}
+	w.opened = true
+	h := w.x.w.Header()
+	h["Content-Type"] = []string{typeEvents + "; charset=utf-8"}
+	h["Cache-Control"] = []string{"private, no-store, no-transform"}
+	h["X-Accel-Buffering"] = []string{"no"}
+	w.x.limitHeaders()
+	w.x.commit(http.StatusOK)
+}
+
+// send writes and flushes. The lock is held.
+func (w *eventWriter) send(p []byte) {
+	if w.err != nil {
+		return
+	}
+	now := time.Now()
+	if w.deadline.Sub(now) < w.x.g.options.Stall-deadlineSlack {
+		w.deadline = now.Add(w.x.g.options.Stall)
+		// Not supported means that nobody can stall.
+		_ = w.x.rc.SetWriteDeadline(w.deadline)
+	}
+	w.last = now
+	_, err := w.x.w.Write(p)
+	if err == nil {
+		err = w.x.rc.Flush()
+	}
+	if err != nil {
+		w.err = err
+		w.cancel()
+	}
+}
+
+// flush sends what the buffer holds through the tripwire.
+func (w *eventWriter) flush() error {
+	out := w.buf
+	if w.passage != nil {
+		var err error
+		if w.out, err = w.passage.Pass(w.out[:0], w.buf); err != nil {
+			return errTripwire
+		}
+		out = w.out
+	}
+	w.buf = w.buf[:0]
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.open()
+	if len(out) > 0 {
+		w.send(out)
+	}
+	return w.err
+}
+
+// close ends the heartbeat. No write of its comes after.
+func (w *eventWriter) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	w.timer.Stop()
+}
+
+// pump carries events until the provider's end. broken says that the stream
+// ended without one, so that the caller's must not look whole either.
+func (w *eventWriter) pump(body io.Reader, t translator, cancel context.CancelFunc) (err error, broken bool) { //nolint:revive // the error decides, the flag qualifies it
+	if err := w.flush(); err != nil {
+		return err, true
+	}
+	frames := openai.NewFrameReader(body, maxFrame)
+	for {
+		f, err := frames.Next()
+		if err != nil {
+			return cutError(err), true
+		}
+		if w.buf, err = t.Append(w.buf, f); err != nil {
+			return err, false
+		}
+		if t.Done() {
+			if w.buf, err = t.AppendEnd(w.buf); err != nil {
+				return err, false
+			}
+			if err := w.finish(); err != nil {
+				return err, true
+			}
+			drain(frames, cancel)
+			return nil, false
+		}
+		if frames.Buffered() {
+			continue
+		}
+		if err := w.flushSome(); err != nil {
+			return err, true
+		}
+	}
+}
+
+func (w *eventWriter) flushSome() error {
+	if len(w.buf) == 0 {
+		return nil
+	}
+	return w.flush()
+}
+
+// finish sends the last events with what the tripwire held back.
+func (w *eventWriter) finish() error {
+	if err := w.flushSome(); err != nil {
+		return err
+	}
+	if w.passage == nil {
+		return nil
+	}
+	rest, err := w.passage.Flush(w.out[:0])
+	if err != nil {
+		return errTripwire
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.send(rest)
+	return w.err
+}
+
+// drain reads to the end of the provider's stream, so that its connection can
+// be used again, for as long as drainTime.
+func drain(frames *openai.FrameReader, cancel context.CancelFunc) {
+	timer := time.AfterFunc(drainTime, cancel)
+	defer timer.Stop()
+	for {
+		if _, err := frames.Next(); err != nil {
+			return
+		}
+	}
+}
+
+func cutError(err error) error {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if _, ok := errors.AsType[*claviger.Error](err); ok {
+		return err
+	}
+	return &claviger.Error{Code: claviger.CodeUpstreamError, Err: err}
+}
+
+// failed ends a stream. Before it was opened the error keeps its status; after
+// that it is an event, and a stream that the provider cut is cut here too.
+func (w *eventWriter) failed(t translator, err error, broken bool) error {
+	w.mu.Lock()
+	w.closed = true
+	opened, gone := w.opened, w.err != nil || w.x.r.Context().Err() != nil
+	w.mu.Unlock()
+	if !opened {
+		return err
+	}
+	w.x.fail(err)
+	if gone {
+		w.x.event.CallerGone = true
+		panic(http.ErrAbortHandler)
+	}
+	if errors.Is(err, errTripwire) {
+		panic(http.ErrAbortHandler)
+	}
+	w.sendError(t, claviger.AsError(err))
+	if broken {
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+func (w *eventWriter) sendError(t translator, e *claviger.Error) {
+	w.buf = t.AppendError(w.buf[:0], e)
+	if w.passage != nil {
+		// What the tripwire held back belongs to events that were not whole.
+		w.passage = w.x.s.Tripwire.Stream()
+	}
+	if err := w.finish(); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
