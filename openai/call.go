@@ -24,6 +24,8 @@ type Request struct {
 	textBytes, imageBytes int64
 	images                int64
 	originals             bool
+	// counted is the number of input tokens, where they had to be counted.
+	counted int64
 
 	maxName       string
 	maxOutput     int64

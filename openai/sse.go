@@ -35,11 +35,11 @@ type FrameReader struct {
 	// late is the event's name where data would grow over it.
 	late    []byte
 	hasData bool
-	begun       bool // a field was read: the end of input cuts an event
-	skipLF      bool // the last line ended in CR
-	started     bool // a byte order mark can no longer come
-	ready       bool
-	err         error
+	begun   bool // a field was read: the end of input cuts an event
+	skipLF  bool // the last line ended in CR
+	started bool // a byte order mark can no longer come
+	ready   bool
+	err     error
 }
 
 // span is a part of the buffer.

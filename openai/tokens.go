@@ -48,6 +48,14 @@ func (r *Request) inputBound() int64 {
 	return r.textBytes - r.imageBytes + r.imageBound() + fixedTokens
 }
 
+// inputEstimate is what the input probably was.
+func (r *Request) inputEstimate() int64 {
+	if r.counted > 0 {
+		return r.counted
+	}
+	return (r.call.MaxInput + bytesPerToken - 1) / bytesPerToken
+}
+
 // capInput refuses a call with more input than limit. Text is counted only
 // when its bytes alone do not show that it is within.
 func (r *Request) capInput(c *claviger.Call, limit int64) error {
@@ -57,7 +65,7 @@ func (r *Request) capInput(c *claviger.Call, limit int64) error {
 	text := r.textBytes - r.imageBytes
 	if r.policy.Tokens != nil && text/maxTokenBytes <= limit && r.imageBound() < limit {
 		if n := r.countInput(); n < c.MaxInput {
-			c.MaxInput = n
+			c.MaxInput, r.counted = n, n
 		}
 	}
 	if c.MaxInput <= limit {

@@ -67,7 +67,7 @@ func firstValue(v jsonx.Value, a, b string) (jsonx.Value, bool) {
 const bytesPerToken = 4
 
 // used gives what the provider reported. Where it reported nothing, as when a
-// stream broke off, input is estimated as a quarter of its bound, and output
+// stream broke off, input is its count or else a quarter of its bound, and output
 // as one token for each delta that passed or for every four bytes, whichever
 // is more. Reasoning that was cut before it showed is in no estimate.
 func (b *rebuild) used(r *Request) (claviger.Units, bool) {
@@ -75,7 +75,7 @@ func (b *rebuild) used(r *Request) (claviger.Units, bool) {
 		return b.units, true
 	}
 	return claviger.Units{
-		{Kind: claviger.UnitInput, Amount: (r.call.MaxInput + bytesPerToken - 1) / bytesPerToken},
+		{Kind: claviger.UnitInput, Amount: r.inputEstimate()},
 		{Kind: claviger.UnitOutput, Amount: max(b.deltas, (b.bytes+bytesPerToken-1)/bytesPerToken)},
 	}, false
 }
