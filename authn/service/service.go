@@ -150,37 +150,3 @@ func (a *Authenticator) Grant(name string) (Key, bool) {
 	}
 	return Key{}, false
 }
-
-// Permit checks what a ticket is to say against what the key allows. It returns
-// the actions for which the ticket may be good: those asked for, or the key's
-// own when none are. An error is a *claviger.Error with CodeForbidden that
-// names the member.
-func (k Key) Permit(claims claviger.Claims, plan string, actions []string) ([]string, error) {
-	for c := range claims {
-		if !slices.Contains(k.Claims, c) {
-			return nil, k.forbid("claims", "a claim that is not among the key's")
-		}
-	}
-	if plan != "" && !slices.Contains(k.Plans, plan) {
-		return nil, k.forbid("plan", "a plan that is not among the key's")
-	}
-	if k.Actions == nil {
-		return actions, nil
-	}
-	if actions == nil {
-		return k.Actions, nil
-	}
-	for _, n := range actions {
-		if !slices.Contains(k.Actions, n) {
-			return nil, k.forbid("actions", "an action that is not among the key's")
-		}
-	}
-	return actions, nil
-}
-
-func (k Key) forbid(param, why string) error {
-	return &claviger.Error{
-		Code: claviger.CodeForbidden, Param: param,
-		Err: fmt.Errorf("service key %q asked a ticket for %s", k.Name, why),
-	}
-}

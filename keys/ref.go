@@ -1,0 +1,89 @@
+// Package keys reads secrets from where the configuration says they are, keeps
+// the provider's keys and their health, and names people outside of the gateway
+// by pseudonyms. Together with upstream and the authenticators it is one of the
+// few places where secrets are bytes.
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"claviger.dev/claviger"
+)
+
+// The schemes of references.
+const (
+	schemeEnv     = "env"
+	schemeFile    = "file"
+	schemeCommand = "command"
+)
+
+var (
+	errNoRef = errors.New("this is no reference to a secret: write env:NAME, file:PATH or command:PROGRAM ARGUMENTS; if the secret itself is written here, treat it as leaked and replace it")
+	errName  = errors.New("what follows env: is no name of a variable: letters, digits and underscores, as env:OPENAI_API_KEY")
+	errPath  = errors.New("nothing usable follows file: or command:")
+
+	variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+)
+
+// publicPrefixes are the prefixes by which build tools know the variables that
+// they copy into code for browsers.
+var publicPrefixes = []string{
+	"NEXT_PUBLIC_", "VITE_", "REACT_APP_", "EXPO_PUBLIC_", "NUXT_PUBLIC_", "PUBLIC_", "GATSBY_", "VUE_APP_", "NG_APP_",
+	"STORYBOOK_", "REDWOOD_ENV_", "PLASMO_PUBLIC_", "BUN_PUBLIC_", "SNOWPACK_PUBLIC_", "TARO_APP_", "WXT_", "UMI_APP_",
+}
+
+// PublicPrefix returns the prefix by which a build tool would copy a variable of
+// that name into code for browsers, or the empty string.
+func PublicPrefix(name string) string {
+	for _, p := range publicPrefixes {
+		if len(name) >= len(p) && strings.EqualFold(name[:len(p)], p) {
+			return p
+		}
+	}
+	return ""
+}
+
+// ParseRef reads a reference to a secret: env:NAME, file:PATH or
+// command:PROGRAM ARGUMENTS. The error never repeats s, which may be the secret
+// itself.
+func ParseRef(s string) (claviger.Ref, error) {
+	if _, _, err := splitRef(claviger.Ref(s)); err != nil {
+		return "", err
+	}
+	return claviger.Ref(s), nil
+}
+
+// splitRef takes a reference apart.
+func splitRef(ref claviger.Ref) (scheme, rest string, err error) {
+	scheme, rest, ok := strings.Cut(string(ref), ":")
+	if !ok {
+		return "", "", errNoRef
+	}
+	switch scheme {
+	case schemeEnv:
+		if !variable.MatchString(rest) {
+			return "", "", errName
+		}
+		if p := PublicPrefix(rest); p != "" {
+			return "", "", fmt.Errorf("%s: a variable that begins with %s is copied into code for browsers: name it without the prefix, here and where it is set, and replace its value, which may be public already", rest, p)
+		}
+	case schemeFile:
+		if strings.TrimSpace(rest) == "" || strings.ContainsAny(rest, "\x00\n\r") {
+			return "", "", errPath
+		}
+	case schemeCommand:
+		argv, err := splitCommand(rest)
+		if err != nil {
+			return "", "", err
+		}
+		if len(argv) == 0 || argv[0] == "" {
+			return "", "", errPath
+		}
+	default:
+		return "", "", errNoRef
+	}
+	return scheme, rest, nil
+}
