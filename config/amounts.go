@@ -12,7 +12,7 @@ import (
 
 // The faults of numbers with units.
 var (
-	badCount = fault{"must be a positive number of things, as 1000, 50k or 2M", ""}
+	badCount = fault{"must be a number, as 1000, 50k or 2M", "the units are k and M, for thousands and millions"}
 	badSize  = fault{"must be a size, as 64KiB", "the units are B, KiB, MiB and GiB"}
 	badRate  = fault{"must be a number in a time, as 20/min", "the times are s, min, h, day and month"}
 	badMoney = fault{"must be an amount of money, as 0.5 USD", "at most six digits after the point; prices are in USD"}

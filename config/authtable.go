@@ -37,7 +37,7 @@ func realm[T any](at func(*T) *string) field[T] {
 }
 
 func secrets[T any](at func(*T) *[]claviger.Ref, example string) field[T] {
-	return key("secrets", listOf(secretRef()).some("as ["+example+"]"), at,
+	return key("secrets", listOf(secretRef()).some("as ["+example+"]").most(16), at,
 		"The secrets, by reference, the newest first: at least 32 bytes each.").must("[" + example + "]")
 }
 
@@ -47,6 +47,7 @@ func authJSKind() *object[AuthJS] {
 		key("version", whole(4, 5), func(a *AuthJS) *int64 { return &a.Version }, "4 or 5. Without it, both are read."),
 		key("cookie", cookieName(), func(a *AuthJS) *string { return &a.Cookie },
 			"The one cookie that is read. Without it, the __Secure- names when an origin is https, else the plain ones."),
+		key("max_age", span(366*24*time.Hour), func(a *AuthJS) *time.Duration { return &a.MaxAge }, "How long ago a session may have been made. Without it, its own end counts."),
 		realm(func(a *AuthJS) *string { return &a.Realm }),
 	)
 }
@@ -70,13 +71,14 @@ func jwtKind() *object[JWT] {
 }
 
 func insecureHTTP[T any](at func(*T) *bool) field[T] {
-	return key("insecure_http", flag(), at, "Let its addresses be http beyond loopback.").def("false")
+	return key("insecure_http", truth(), at, "Let its addresses be http beyond loopback.").def("false")
 }
 
 func ticketKind() *object[Ticket] {
 	return newObject("tickets",
 		secrets(func(t *Ticket) *[]claviger.Ref { return &t.Secrets }, "env:CLAVIGER_TICKET_SECRET"),
-		key("audience", text("claviger"), func(t *Ticket) *string { return &t.Audience }, "Whom tickets are for, where several gateways share a secret."),
+		key("audience", text("claviger"), func(t *Ticket) *string { return &t.Audience }, "Whom tickets are for, where several gateways share a secret.").def("claviger"),
+		realm(func(t *Ticket) *string { return &t.Realm }),
 	)
 }
 
@@ -92,7 +94,7 @@ func serviceKind() *object[Service] {
 		key("ticket_ttl", span(maxTicket), func(k *ServiceKey) *time.Duration { return &k.TicketTTL }, "The longest life of its tickets, at most 15m.").def("15m"),
 	)
 	return newObject("service keys",
-		key("keys", listOf(one).block().some("as [{name: web, secret: env:CLAVIGER_SERVICE_KEY}]"), func(s *Service) *[]ServiceKey { return &s.Keys },
+		key("keys", listOf(one).block().some("as [{name: web, secret: env:CLAVIGER_SERVICE_KEY}]").most(64), func(s *Service) *[]ServiceKey { return &s.Keys },
 			"One key for each app server.").must("[{name: web, secret: env:CLAVIGER_SERVICE_KEY}]"),
 	)
 }
@@ -146,6 +148,5 @@ func anonymousKind() *object[Anonymous] {
 		key("plan", anyName("the name of a plan", "guest"), func(a *Anonymous) *string { return &a.Plan }, "The one plan of strangers. Without it, the conditions decide."),
 		key("limits", newObject("limits of strangers", ratesFields()...), func(a *Anonymous) *Rates { return &a.Limits }, "Limits of each stranger, beside those of the plan.").needs(noStrangers),
 		key("human", maybe(human), func(a *Anonymous) **Human { return &a.Human }, "A proof that a person is there."),
-		realm(func(a *Anonymous) *string { return &a.Realm }),
 	)
 }

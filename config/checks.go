@@ -12,7 +12,7 @@ import (
 // ownChecks are the rules that join several keys.
 func ownChecks() []Check {
 	return []Check{
-		checkListeners, checkProvider, checkStrangers, checkTokens, checkServiceKeys,
+		checkListeners, checkProvider, checkStrangers, checkOnce, checkTokens, checkServiceKeys,
 		checkPlans, checkPlanNames, checkActions, checkLimits,
 	}
 }
@@ -93,6 +93,23 @@ func checkStrangers(c *Config) []Problem {
 		}
 		if l := a.Anonymous.Limits; len(l.Requests)+len(l.Tokens)+len(l.Spend) == 0 {
 			f.add(path+".limits", noStrangers.message, noStrangers.hint)
+		}
+	}
+	return f.ps
+}
+
+// checkOnce refuses a second authenticator of a kind that hands out or knows a
+// list of secrets by itself.
+func checkOnce(c *Config) []Problem {
+	f := findings{c: c}
+	first := map[string]int{}
+	for i, a := range c.Auth {
+		kind := a.Kind()
+		j, twice := first[kind]
+		if !twice {
+			first[kind] = i
+		} else if a.Ticket != nil || a.Service != nil {
+			f.add(index("auth", i)+"."+kind, "stands in "+index("auth", j)+" already", "put everything into one")
 		}
 	}
 	return f.ps
@@ -201,10 +218,6 @@ func (c *Config) actionNames() []string {
 // checkPlans looks at the order of the plans and at what they name.
 func checkPlans(c *Config) []Problem {
 	f := findings{c: c}
-	endpoints := []string{}
-	if c.Proxy != nil {
-		endpoints = append(slices.Clone(c.Proxy.Endpoints), "models", "models.model")
-	}
 	all := -1
 	for i, p := range c.Plans {
 		path := index("plans", i)
@@ -212,15 +225,30 @@ func checkPlans(c *Config) []Problem {
 			f.add(path, fmt.Sprintf("is never reached: %s has no condition, so it applies to all who come that far", index("plans", all)),
 				"give that plan a condition, or move it to the end")
 		}
-		if all < 0 && (p.When == "" || p.When == "true") {
+		if all < 0 && (p.When == "" || p.When == "true") && !c.wrong[path+".when"] {
 			all = i
 		}
-		f.known(path+".endpoints", p.Endpoints, endpoints, "open endpoint")
+		f.open(path+".endpoints", p.Endpoints)
 		f.known(path+".actions", p.Actions, c.actionNames(), "action")
 		f.twice(path+".models", p.Models)
 		f.twice(path+".tools", p.Tools)
 	}
 	return f.ps
+}
+
+// open refuses endpoints of a plan that the proxy does not have. The listing of
+// models is there wherever the proxy is.
+func (f *findings) open(path string, names []string) {
+	f.twice(path, names)
+	for i, n := range names {
+		switch p := f.c.Proxy; {
+		case n == "" || strings.HasPrefix(n, "models"):
+		case p == nil:
+			f.add(index(path, i), "the proxy is off", "add proxy: {endpoints: […]}, or take the key away")
+		case !slices.Contains(p.Endpoints, n):
+			f.add(index(path, i), "this endpoint is not open", "add it to proxy.endpoints")
+		}
+	}
 }
 
 func (f *findings) twice(path string, names []string) { f.known(path, names, names, "") }
@@ -250,42 +278,6 @@ func checkPlanNames(c *Config) []Problem {
 		}
 	}
 	return f.ps
-}
-
-func checkActions(c *Config) []Problem {
-	f := findings{c: c}
-	paths := map[string]string{}
-	for i := range c.Actions {
-		a := &c.Actions[i]
-		path := join("actions", a.Name)
-		if other, taken := paths[a.Path]; taken && a.Path != "" {
-			f.add(path+".path", "is the path of "+other+" too", "give each action its own")
-		}
-		paths[a.Path] = path
-		f.kindFields(path, a)
-	}
-	return f.ps
-}
-
-// kindFields refuses settings of the other kind of action.
-func (f *findings) kindFields(path string, a *Action) {
-	for _, s := range []struct {
-		name, kind string
-		set        bool
-	}{
-		{"turns", "chat", a.Turns != 0},
-		{"characters", "chat", a.Characters != 0},
-		{"input", "text", !a.Input.IsZero()},
-		{"template", "text", a.Template != ""},
-	} {
-		if s.set && a.Kind != s.kind && a.Kind != "" {
-			f.add(path+"."+s.name, "is for kind: "+s.kind+", and this action is of kind: "+a.Kind, "")
-		}
-	}
-	if a.Output.IsZero() || a.Kind != "chat" {
-		return
-	}
-	f.add(path+".output", "is for kind: text, and this action is of kind: chat", "")
 }
 
 // checkLimits refuses two limits for the same period: the larger would mean

@@ -74,6 +74,8 @@ type Config struct {
 	zone *time.Location
 	pos  positions
 	refs []RefAt
+	// wrong are the keys with a problem, while the checks run.
+	wrong map[string]bool
 }
 
 // Zone is the location of TimeZone.
@@ -141,6 +143,8 @@ type AuthJS struct {
 	Version int64
 	// Cookie, when set, is the only name that is read.
 	Cookie string
+	// MaxAge, when positive, refuses sessions that are older.
+	MaxAge time.Duration
 	Realm  string
 }
 
@@ -163,6 +167,8 @@ type JWT struct {
 type Ticket struct {
 	Secrets  []claviger.Ref
 	Audience string
+	// Realm is that of tickets which name none.
+	Realm string
 }
 
 // Service reads the keys of app servers.
@@ -222,7 +228,6 @@ type Anonymous struct {
 	Plan   string
 	Limits Rates
 	Human  *Human
-	Realm  string
 }
 
 // Human is a proof that a person is there: exactly one of its fields is set.
@@ -298,7 +303,8 @@ type Action struct {
 	Instructions string
 	// Input and Output are JSON Schemas; a zero Output is plain text.
 	Input, Output jsonx.Value
-	Template      string
+	// Prompt is the user's message, with {{name}} for properties of the input.
+	Prompt string
 	// MaxOutputTokens caps one answer.
 	MaxOutputTokens int64
 	Temperature     *float64

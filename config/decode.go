@@ -22,12 +22,14 @@ type decoder struct {
 	failed map[string]bool
 	refs   []RefAt
 	nodes  int
+	// inside are the nodes whose content is being read.
+	inside map[*yaml.Node]bool
 	// fatal says that nothing after it would make sense.
 	fatal bool
 }
 
 func newDecoder(file string) *decoder {
-	return &decoder{at: positions{file: file, at: map[string]place{}}, failed: map[string]bool{}}
+	return &decoder{at: positions{file: file, at: map[string]place{}}, failed: map[string]bool{}, inside: map[*yaml.Node]bool{}}
 }
 
 // fail reports a problem at the node, or at the key around it for a default.
@@ -149,10 +151,12 @@ func (d *decoder) sequence(path string, n *yaml.Node) ([]*yaml.Node, bool) {
 	return n.Content, true
 }
 
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
+
 // wrongKind says what a node should have been.
 func wrongKind(n *yaml.Node, want string) fault {
-	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
-		return fault{"has no value", "give it one, or take the key away"}
+	if isNull(n) {
+		return fault{hasNoValue, "give it one, or take the key away"}
 	}
 	return fault{"must be " + want, ""}
 }

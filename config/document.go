@@ -20,14 +20,14 @@ func (d *decoder) document(data []byte) *yaml.Node {
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(data))
 	if err != nil {
-		return d.broken(err)
+		return d.broken(data, err)
 	}
 	var doc, next yaml.Node
 	switch err := loader.Load(&doc); {
 	case errors.Is(err, io.EOF):
 		return d.empty()
 	case err != nil:
-		return d.broken(err)
+		return d.broken(data, err)
 	}
 	switch err := loader.Load(&next); {
 	case err == nil:
@@ -35,7 +35,7 @@ func (d *decoder) document(data []byte) *yaml.Node {
 		d.fail("", &next, fault{"a second document begins here", "keep one: the file is one configuration"})
 		return nil
 	case !errors.Is(err, io.EOF):
-		return d.broken(err)
+		return d.broken(data, err)
 	}
 	if len(doc.Content) != 1 || doc.Content[0].ShortTag() == "!!null" {
 		return d.empty()
@@ -51,7 +51,7 @@ func (d *decoder) empty() *yaml.Node {
 
 // broken reports what the parser says, in words of ours: its own may quote the
 // text.
-func (d *decoder) broken(err error) *yaml.Node {
+func (d *decoder) broken(data []byte, err error) *yaml.Node {
 	d.fatal = true
 	f := fault{"this is no YAML", ""}
 	at := Position{File: d.at.file, Line: 1, Column: 1}
@@ -64,9 +64,25 @@ func (d *decoder) broken(err error) *yaml.Node {
 			at.Line, at.Column = mark.Line, mark.Column
 		}
 		f = syntaxFault(e.Message + " " + e.ContextMsg)
+		if f == badStart && byteAt(data, at) == '\t' {
+			f = fault{"a tab cannot stand here", "indent with spaces"}
+		}
 	}
 	d.failAt("", at, f)
 	return nil
+}
+
+var badStart = fault{"a value cannot begin with this character", "text that begins with @, % or ` needs quotes"}
+
+// byteAt gives the byte at a place, 0 beyond the end.
+func byteAt(data []byte, at Position) byte {
+	line := 0
+	for text := range bytes.Lines(data) {
+		if line++; line == at.Line && at.Column <= len(text) {
+			return text[at.Column-1]
+		}
+	}
+	return 0
 }
 
 // syntaxFaults are the parser's messages that people meet, by a part of them.
@@ -79,8 +95,8 @@ var syntaxFaults = []struct {
 	{"exceed", fault{"nested too deeply", ""}},
 	{"unexpected end of stream while scanning a quoted scalar", fault{"this quote is never closed", ""}},
 	{"mapping values are not allowed", fault{"a key cannot stand here", "look at the indentation; text with \": \" in it needs quotes"}},
-	{"cannot start any token", fault{"a value cannot begin with this character", "indent with spaces and not with tabs; text that begins with @, % or ` needs quotes"}},
-	{"tab character", fault{"a tab cannot stand here", "indent with spaces"}},
+	{"cannot start any token", badStart},
+	{"expected alphabetic or numeric character", fault{"an alias (*) or an anchor (&) needs a name", "text that begins with * or & needs quotes"}},
 	{"expected ',' or ']'", fault{"this list is not closed, or a comma is missing", ""}},
 	{"expected ',' or '}'", fault{"these braces are not closed, or a comma is missing", ""}},
 	{"expected '-' indicator", fault{"a list item (- …) was expected here", "look at the indentation"}},

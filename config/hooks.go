@@ -128,23 +128,23 @@ func Prices(known func(model string) bool) Check {
 			counted = counted || spends
 			for j, m := range p.Models {
 				if spends && m != "" && !strings.Contains(m, "*") && !known(m) {
-					f.noPrice(index(index("plans", i)+".models", j))
+					f.noPrice(index(index("plans", i)+".models", j), m)
 				}
 			}
 		}
 		for i := range c.Actions {
 			a := &c.Actions[i]
 			if counted && a.Model != "" && !known(a.Model) {
-				f.noPrice(join("actions", a.Name) + ".model")
+				f.noPrice(join("actions", a.Name)+".model", a.Model)
 			}
 		}
 		return f.ps
 	}
 }
 
-func (f *findings) noPrice(path string) {
+func (f *findings) noPrice(path, model string) {
 	f.add(path, "no price is known for this model, so spending on it cannot be limited",
-		"add prices: {MODEL: {input: 0.4 USD, output: 1.6 USD}}, for each million tokens")
+		"add prices: {"+model+": {input: …, output: …}}, as 0.4 USD for each million tokens")
 }
 
 // Warnings are what is allowed and probably not meant. They are worth a line in

@@ -44,9 +44,14 @@ func (m *member[T, V]) def(text string) *member[T, V] {
 	return m
 }
 
+const (
+	isMissing  = "is missing"
+	hasNoValue = "has no value"
+)
+
 // must makes the key required; example is what could stand there.
 func (m *member[T, V]) must(example string) *member[T, V] {
-	return m.needs(fault{"is missing", "write " + m.name + ": " + example})
+	return m.needs(fault{isMissing, "write " + m.name + ": " + example})
 }
 
 // needs makes the key required; f says so when it is missing.
@@ -60,6 +65,12 @@ func (m *member[T, V]) describe() *shape  { return m.kind.shape() }
 
 func (m *member[T, V]) read(d *decoder, path string, n *yaml.Node, into *T) {
 	switch {
+	case n != nil && m.required() && isNull(n):
+		f := m.missing
+		if f.message == isMissing {
+			f.message = hasNoValue
+		}
+		d.fail(path, n, f)
 	case n != nil:
 		*m.at(into) = m.kind.read(d, path, n)
 	case m.required():

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -11,6 +12,8 @@ type list[V any] struct {
 	item kind[V]
 	// ifEmpty is what is wrong with an empty list, zero where it may be empty.
 	ifEmpty fault
+	// limit is how many there may be, 0 for any number.
+	limit int
 	// single takes a lone value for a list of one.
 	single bool
 	// flow writes the list in one line.
@@ -25,6 +28,12 @@ func (l *list[V]) some(hint string) *list[V] { return l.or(fault{"is empty", hin
 // or refuses the empty list in other words.
 func (l *list[V]) or(f fault) *list[V] {
 	l.ifEmpty = f
+	return l
+}
+
+// most bounds the number of items.
+func (l *list[V]) most(n int) *list[V] {
+	l.limit = n
 	return l
 }
 
@@ -50,6 +59,10 @@ func (l *list[V]) read(d *decoder, path string, n *yaml.Node) []V {
 	}
 	if len(nodes) == 0 && l.ifEmpty != (fault{}) {
 		d.fail(path, n, l.ifEmpty)
+	}
+	if l.limit > 0 && len(nodes) > l.limit {
+		d.fail(path, n, fault{"has more than " + strconv.Itoa(l.limit) + " items", ""})
+		return nil
 	}
 	out := make([]V, len(nodes))
 	for i, x := range nodes {
@@ -88,7 +101,7 @@ func (l *list[V]) write(vs []V) *yaml.Node {
 }
 
 func (l *list[V]) shape() *shape {
-	return &shape{form: formList, item: l.item.shape, filled: l.ifEmpty != fault{}, single: l.single}
+	return &shape{form: formList, item: l.item.shape, filled: l.ifEmpty != fault{}, single: l.single, limit: l.limit}
 }
 
 // keyed is a mapping whose keys are names that the file chooses. Its values

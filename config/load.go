@@ -2,6 +2,7 @@ package config
 
 import (
 	"claviger.dev/claviger"
+	"claviger.dev/claviger/action"
 )
 
 // Lookup gives the value of an environment variable, and whether it is set.
@@ -28,20 +29,21 @@ func Load(name string, data []byte, env Lookup, checks ...Check) (*Config, error
 		d.scanText(data)
 	}
 	if d.fatal {
-		return nil, d.problems.sorted()
+		return nil, d.problems.final()
 	}
 	if env != nil {
 		override(d, c, env)
 	}
-	c.pos, c.refs = d.at, d.refs
+	c.pos, c.refs, c.wrong = d.at, d.refs, d.failed
 	finish(c)
 	found := d.problems
 	for _, check := range append(ownChecks(), checks...) {
 		found = append(found, fresh(d.failed, check(c))...)
 	}
 	if len(found) > 0 {
-		return nil, found.sorted()
+		return nil, found.final()
 	}
+	c.wrong = nil
 	return c, nil
 }
 
@@ -58,6 +60,9 @@ func finish(c *Config) {
 	for i := range c.Plans {
 		set(&c.Plans[i].Limits.Rates)
 	}
+	for i := range c.Actions {
+		finishAction(&c.Actions[i])
+	}
 	for _, a := range c.Auth {
 		if a.Anonymous != nil {
 			set(&a.Anonymous.Limits)
@@ -68,6 +73,19 @@ func finish(c *Config) {
 				a.JWT.Algorithms = []string{"HS256"}
 			}
 		}
+	}
+}
+
+// finishAction fills in what package action would, where the kind has it.
+func finishAction(a *Action) {
+	if a.Kind != action.KindChat {
+		return
+	}
+	if a.Turns == 0 {
+		a.Turns = action.DefaultTurns
+	}
+	if a.Characters == 0 {
+		a.Characters = action.DefaultCharacters
 	}
 }
 

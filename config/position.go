@@ -84,6 +84,16 @@ func covered(set map[string]bool, path string) bool {
 	}
 }
 
+// wrongWithin reports whether a key or one inside it has a problem.
+func (c *Config) wrongWithin(path string) bool {
+	for p := range c.wrong {
+		if p == path || strings.HasPrefix(p, path+".") || strings.HasPrefix(p, path+"[") {
+			return true
+		}
+	}
+	return false
+}
+
 func plainKey(s string) bool {
 	for i := range len(s) {
 		if !letterOrDigit(s[i]) && s[i] != '_' && s[i] != '-' {

@@ -49,7 +49,7 @@ func (p Problem) String() string {
 	if p.Hint != "" {
 		b.WriteString("\n    " + p.Hint)
 	}
-	return b.String()
+	return scrub(b.String())
 }
 
 // Problems is everything that is wrong with a configuration, in the order of
@@ -75,9 +75,13 @@ func (ps Problems) Error() string {
 	return b.String()
 }
 
-// sorted puts the problems in the order of the file, those without a line
-// last, and drops repetitions.
-func (ps Problems) sorted() Problems {
+// final puts the problems in the order of the file, those without a line last,
+// drops repetitions, and takes out what could be a key: names of the file are
+// repeated in messages, and a key may stand where a name should.
+func (ps Problems) final() Problems {
+	for i := range ps {
+		ps[i].Path, ps[i].Message, ps[i].Hint = scrub(ps[i].Path), scrub(ps[i].Message), scrub(ps[i].Hint)
+	}
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(
 			cmp.Compare(min(a.Line, 1)*-1, min(b.Line, 1)*-1),

@@ -36,6 +36,8 @@ func rawObject(d *decoder, path string, n *yaml.Node, depth int) jsonx.Value {
 	if !ok {
 		return jsonx.Value{}
 	}
+	d.inside[behind(n)] = true
+	defer delete(d.inside, behind(n))
 	members := make([]jsonx.Member, 0, len(pairs))
 	for _, p := range pairs {
 		members = append(members, has(p.key.Value, rawValue(d, join(path, p.key.Value), p.value, depth+1)))
@@ -44,10 +46,12 @@ func rawObject(d *decoder, path string, n *yaml.Node, depth int) jsonx.Value {
 }
 
 func rawValue(d *decoder, path string, n *yaml.Node, depth int) jsonx.Value {
-	if depth > maxDepth {
-		if !d.fatal {
-			d.fail(path, n, fault{"nested deeper than " + strconv.Itoa(maxDepth) + " levels", ""})
-		}
+	switch {
+	case d.inside[behind(n)]:
+		d.fail(path, n, fault{"this alias holds itself", ""})
+		return jsonx.Value{}
+	case depth > maxDepth:
+		d.fail(path, n, fault{"nested deeper than " + strconv.Itoa(maxDepth) + " levels", ""})
 		return jsonx.Value{}
 	}
 	switch behind(n).Kind {
@@ -55,6 +59,8 @@ func rawValue(d *decoder, path string, n *yaml.Node, depth int) jsonx.Value {
 		return rawObject(d, path, n, depth)
 	case yaml.SequenceNode:
 		items, _ := d.sequence(path, n)
+		d.inside[behind(n)] = true
+		defer delete(d.inside, behind(n))
 		vs := make([]jsonx.Value, 0, len(items))
 		for i, x := range items {
 			vs = append(vs, rawValue(d, index(path, i), x, depth+1))
@@ -74,7 +80,7 @@ func rawScalar(d *decoder, path string, n *yaml.Node) jsonx.Value {
 	case "!!null":
 		return jsonx.Null()
 	case tagBool:
-		v, err := flag().parse(n.Value)
+		v, err := truth().parse(n.Value)
 		if err == nil {
 			return jsonx.Bool(v)
 		}

@@ -39,12 +39,12 @@ func (s *scalar[V]) read(d *decoder, path string, n *yaml.Node) V {
 	if n == nil {
 		return zero
 	}
-	switch tag := n.ShortTag(); {
-	case n.Kind != yaml.ScalarNode, tag == "!!null":
+	switch {
+	case n.Kind != yaml.ScalarNode, isNull(n):
 		d.fail(path, n, wrongKind(n, s.wanted()))
 		return zero
-	case !slices.Contains(s.tags, tag):
-		d.fail(path, n, s.wrongTag(tag))
+	case !slices.Contains(s.tags, n.ShortTag()):
+		d.fail(path, n, s.wrongTag(n))
 		return zero
 	}
 	v, err := s.parse(n.Value)
@@ -65,20 +65,16 @@ func (s *scalar[V]) wanted() string {
 	return s.noun + ", as " + s.example
 }
 
-func (s *scalar[V]) wrongTag(tag string) fault {
-	f := fault{"must be " + s.wanted(), ""}
-	if slices.Contains(s.tags, tagText) {
-		switch tag {
-		case tagInt, tagFloat:
-			f.hint = "YAML takes this for a number"
-		case tagBool:
-			f.hint = "YAML takes this for true or false"
-		}
-		if f.hint != "" && s.noun == nounText {
-			f.hint += "; put it in quotes"
-		}
+// wrongTag is what is wrong with a text that YAML takes for something else than
+// it should be: what its own rules say, or else the quotes.
+func (s *scalar[V]) wrongTag(n *yaml.Node) fault {
+	if _, err := s.parse(n.Value); err != nil {
+		return asFault(err)
 	}
-	return f
+	if n.ShortTag() == tagText {
+		return fault{"must be " + s.wanted(), "take the quotes away"}
+	}
+	return fault{"must be " + s.wanted(), "YAML takes it for something else than text; put it in quotes"}
 }
 
 func asFault(err error) fault {

@@ -25,6 +25,9 @@ func schemaOf(s *shape) []jsonx.Member {
 		if s.filled {
 			list = append(list, has("minItems", jsonx.Int(1)))
 		}
+		if s.limit > 0 {
+			list = append(list, has("maxItems", jsonx.Int(int64(s.limit))))
+		}
 		if s.single {
 			return anyOf(jsonx.Object(schemaOf(s.item())...), jsonx.Object(list...))
 		}

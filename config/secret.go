@@ -65,7 +65,7 @@ func parseRef(s string) (claviger.Ref, error) {
 	scheme, rest, ok := strings.Cut(s, ":")
 	switch {
 	case s == "":
-		return "", fault{"has no value", "write env:NAME, file:PATH or command:…"}
+		return "", fault{hasNoValue, "write env:NAME, file:PATH or command:…"}
 	case !ok:
 		return "", literalSecret
 	}
@@ -107,7 +107,7 @@ func looksSecret(s string) bool {
 // hyphens have no digit and no capital letter.
 func findSecret(b []byte) int {
 	for _, m := range keyLike.FindAllSubmatchIndex(b, -1) {
-		if bytes.ContainsAny(b[m[2]+len("sk-"):m[3]], "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+		if bytes.ContainsAny(b[m[2]+len("sk-"):m[3]], marks) {
 			return m[2]
 		}
 	}
@@ -131,6 +131,25 @@ func (d *decoder) scanText(data []byte) {
 			d.problems = append(d.problems, Problem{Position: at, Message: leaked.message, Hint: leaked.hint})
 		}
 	}
+}
+
+// glued finds what could be a key in the middle of a word. Names of words with
+// hyphens fit it too, so nothing is refused for it; it is only not repeated.
+var glued = regexp.MustCompile(`sk-[A-Za-z0-9_-]{16,}`)
+
+const marks = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// scrub takes everything out of a text that could be a key.
+func scrub(s string) string {
+	if !strings.Contains(s, "sk-") {
+		return s
+	}
+	return glued.ReplaceAllStringFunc(s, func(found string) string {
+		if strings.ContainsAny(found, marks) {
+			return "[…]"
+		}
+		return found
+	})
 }
 
 // tellable reports whether a key of the file may be repeated in a message.

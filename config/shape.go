@@ -29,6 +29,7 @@ type shape struct {
 	item           func() *shape
 	keys           *scalar[string]
 	filled, single bool
+	limit          int
 	either         []func() *shape
 }
 

@@ -34,6 +34,9 @@ func unknownKey(name string, s *shape, of string) fault {
 // is close.
 func nearest(word string, known []string) string {
 	folded := fold(word)
+	if k := begins(folded, known); k != "" {
+		return k
+	}
 	best, least := "", 1+max(1, len(folded)/3)
 	for _, k := range known {
 		if d := distance(folded, fold(k), least); d < least {
@@ -41,6 +44,24 @@ func nearest(word string, known []string) string {
 		}
 	}
 	return best
+}
+
+// begins gives the one known word of which the word is the beginning, or that
+// is the beginning of the word.
+func begins(word string, known []string) string {
+	const shortest = 3
+	found := ""
+	for _, k := range known {
+		f := fold(k)
+		if min(len(word), len(f)) < shortest || !strings.HasPrefix(f, word) && !strings.HasPrefix(word, f) {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = k
+	}
+	return found
 }
 
 // fold drops what people write in different ways: case, hyphens, underscores.

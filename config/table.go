@@ -2,9 +2,12 @@ package config
 
 import (
 	"net/netip"
+	"strconv"
+	"sync"
 	"time"
 
 	"claviger.dev/claviger"
+	"claviger.dev/claviger/action"
 	"claviger.dev/claviger/internal/jsonx"
 	"claviger.dev/claviger/openai"
 )
@@ -18,8 +21,11 @@ const (
 )
 
 // rootKind is the table: the whole file, key by key. What it says is what is
-// read, checked, suggested, printed and documented.
-func rootKind() *object[Config] {
+// read, checked, suggested, printed and documented. It is made once and never
+// changed.
+var rootKind = sync.OnceValue(newRoot)
+
+func newRoot() *object[Config] {
 	fields := append(serverFields(),
 		key("upstream", upstreamKind(), func(c *Config) *Upstream { return &c.Upstream }, "The provider, and how it is reached."),
 		key("auth", listOf(authKindTable()).block().or(openRelay), func(c *Config) *[]Authenticator { return &c.Auth },
@@ -56,7 +62,7 @@ func serverFields() []field[Config] {
 		key("listen", listenAddress(), func(c *Config) *string { return &c.Listen },
 			"The public listener. Beyond loopback it needs tls or behind_tls_proxy. CLAVIGER_LISTEN overrides it.").def("127.0.0.1:8787"),
 		key("tls", maybe(tls), func(c *Config) **TLS { return &c.TLS }, "The certificate of the public listener."),
-		key("behind_tls_proxy", flag(), func(c *Config) *bool { return &c.BehindTLSProxy },
+		key("behind_tls_proxy", truth(), func(c *Config) *bool { return &c.BehindTLSProxy },
 			"Something in front of the gateway ends TLS, and nothing else reaches it.").def("false"),
 		key("admin", admin, func(c *Config) *Admin { return &c.Admin }, "The admin listener."),
 		key("origins", listOf(origin()), func(c *Config) *[]string { return &c.Origins },
@@ -88,7 +94,7 @@ func upstreamKind() *object[Upstream] {
 		key("keys", listOf(upstreamKeyKind()).block().some("write [env:OPENAI_API_KEY], or take the key away"), func(u *Upstream) *[]UpstreamKey { return &u.Keys },
 			"The provider's keys, by reference.").def("[env:OPENAI_API_KEY]"),
 		key("timeouts", timeouts, func(u *Upstream) *Timeouts { return &u.Timeouts }, "Time limits of a call."),
-		key("insecure_http", flag(), func(u *Upstream) *bool { return &u.InsecureHTTP },
+		key("insecure_http", truth(), func(u *Upstream) *bool { return &u.InsecureHTTP },
 			"Let base_url be http beyond loopback: the key then travels for everybody on the way to read.").def("false"),
 	)
 }
@@ -129,7 +135,7 @@ func limitsKind() *object[Limits] {
 		key("total", newObject("limits of all together", ratesFields()...), func(l *Limits) *Rates { return &l.Total }, "For all callers together."),
 		key("body", size(maxBodySize), func(l *Limits) *int64 { return &l.Body }, "The longest request body.").def("1MiB"),
 		key("upload", size(maxBodySize), func(l *Limits) *int64 { return &l.Upload }, "The longest request body of an endpoint that takes files.").def("25MiB"),
-		key("compressed_bodies", flag(), func(l *Limits) *bool { return &l.CompressedBodies },
+		key("compressed_bodies", truth(), func(l *Limits) *bool { return &l.CompressedBodies },
 			"Take compressed request bodies. The limits hold after decompression.").def("false"),
 	)
 }
@@ -161,7 +167,7 @@ func endpointName() *scalar[string] {
 
 func actionKind() *object[Action] {
 	return newObject("an action", append([]field[Action]{
-		key("kind", choice("text", "chat"), func(a *Action) *string { return &a.Kind }, "text takes one input, chat takes messages.").def("text"),
+		key("kind", choice(action.KindText, action.KindChat), func(a *Action) *string { return &a.Kind }, "text takes one input, chat takes messages.").def(action.KindText),
 		key("path", actionPath(), func(a *Action) *string { return &a.Path }, "A route of the app's choice, beside /actions/NAME."),
 		key("model", modelName(), func(a *Action) *string { return &a.Model }, "The model.").must("gpt-4.1-mini"),
 		key("instructions", text(""), func(a *Action) *string { return &a.Instructions },
@@ -169,20 +175,21 @@ func actionKind() *object[Action] {
 		key("input", rawSchema{}, func(a *Action) *jsonx.Value { return &a.Input },
 			"JSON Schema (2020-12) of the input, the only thing that a caller sends. Without it, {prompt} with 1 to 2,000 characters."),
 		key("output", rawSchema{}, func(a *Action) *jsonx.Value { return &a.Output }, "JSON Schema of the answer. Without it, the answer is text."),
-		key("template", text(""), func(a *Action) *string { return &a.Template }, "How the input becomes the user's message."),
+		key("prompt", text(""), func(a *Action) *string { return &a.Prompt },
+			"The user's message, with {{name}} for properties of the input. Without it, the one text of the input, or all of it as JSON."),
 	}, actionCaps()...)...)
 }
 
 func actionCaps() []field[Action] {
 	return []field[Action]{
-		key("max_output_tokens", count(maxTokens), func(a *Action) *int64 { return &a.MaxOutputTokens }, "The most output tokens of an answer."),
+		key("max_output_tokens", count(maxTokens), func(a *Action) *int64 { return &a.MaxOutputTokens }, "The most output tokens of an answer.").def(strconv.Itoa(action.DefaultMaxOutput)),
 		key("temperature", fraction(0, 2), func(a *Action) **float64 { return &a.Temperature }, "The model's temperature."),
-		key("reasoning", choice("none", "minimal", "low", "medium", "high", "xhigh"), func(a *Action) *string { return &a.Reasoning }, "The model's reasoning effort."),
+		key("reasoning", choice("none", "minimal", "low", "medium", "high", "xhigh", "max"), func(a *Action) *string { return &a.Reasoning }, "The model's reasoning effort."),
 		key("tools", listOf(toolName()), func(a *Action) *[]string { return &a.Tools }, "The hosted tools that the model may use."),
-		key("turns", whole(1, 1000), func(a *Action) *int64 { return &a.Turns }, "The most messages of a chat."),
-		key("characters", count(10_000_000), func(a *Action) *int64 { return &a.Characters }, "The most characters of a chat, all messages together."),
-		key("show_usage", flag(), func(a *Action) *bool { return &a.ShowUsage }, "Tell callers how many tokens were used.").def("false"),
-		key("store", flag(), func(a *Action) *bool { return &a.Store }, "Let the provider keep the answer.").def("false"),
+		key("turns", whole(1, 1000), func(a *Action) *int64 { return &a.Turns }, "The most messages of a chat; 20 unless set."),
+		key("characters", count(10_000_000), func(a *Action) *int64 { return &a.Characters }, "The most characters of a chat, all messages together; 8,000 unless set."),
+		key("show_usage", truth(), func(a *Action) *bool { return &a.ShowUsage }, "Tell callers how many tokens were used.").def("false"),
+		key("store", truth(), func(a *Action) *bool { return &a.Store }, "Let the provider keep the answer.").def("false"),
 	}
 }
 
@@ -191,14 +198,14 @@ func proxyKind() *object[Proxy] {
 	return newObject("the proxy",
 		key("endpoints", listOf(endpointName()).some("as [responses, chat.completions]"), func(p *Proxy) *[]string { return &p.Endpoints },
 			"The endpoints that are open. Every other one does not exist.").must("[responses, chat.completions]"),
-		key("store", flag(), func(p *Proxy) *bool { return &p.Store }, "What store is forced to: whether the provider keeps answers.").def("false"),
-		key("client_instructions", flag(), func(p *Proxy) *bool { return &p.ClientInstructions }, "Take instructions and system and developer messages from callers.").def("false"),
+		key("store", truth(), func(p *Proxy) *bool { return &p.Store }, "What store is forced to: whether the provider keeps answers.").def("false"),
+		key("client_instructions", truth(), func(p *Proxy) *bool { return &p.ClientInstructions }, "Take instructions and system and developer messages from callers.").def("false"),
 		key("tools", listOf(toolName()), func(p *Proxy) *[]string { return &p.Tools }, "The types of tools that callers may bring.").def("[function, custom]"),
 		key("max_choices", whole(1, 128), func(p *Proxy) *int64 { return &p.MaxChoices }, "The most answers of one call (n, best_of).").def("1"),
 		key("default_max_output_tokens", count(maxTokens), func(p *Proxy) *int64 { return &p.DefaultMaxOutputTokens }, "The output cap of a call that states none.").def("4096"),
-		key("background", flag(), func(p *Proxy) *bool { return &p.Background }, "Take calls that go on in the background.").def("false"),
+		key("background", truth(), func(p *Proxy) *bool { return &p.Background }, "Take calls that go on in the background.").def("false"),
 		key("prompts", listOf(anyName("the id of a stored prompt", "pmpt_abc")), func(p *Proxy) *[]string { return &p.Prompts }, "The stored prompts that callers may use.").def("[]"),
-		key("service_tier", choice("auto", "default", "flex", "priority"), func(p *Proxy) *string { return &p.ServiceTier },
+		key("service_tier", choice("auto", "default", "fast", "flex", "priority"), func(p *Proxy) *string { return &p.ServiceTier },
 			"The service tier of every call. Without it, none is sent."),
 		key("user", handling(), func(p *Proxy) *string { return &p.User }, "What becomes of the member user.").def("refuse"),
 		key("metadata", handling(), func(p *Proxy) *string { return &p.Metadata }, "What becomes of the member metadata.").def("refuse"),

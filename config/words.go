@@ -10,14 +10,12 @@ import (
 	"claviger.dev/claviger/internal/jsonx"
 )
 
-const nounText = "text"
-
 func same(s string) string { return s }
 
 // text is any text that is not empty.
 func text(example string) *scalar[string] {
 	return &scalar[string]{
-		noun: nounText, example: example, tags: []string{tagText, tagDate},
+		noun: "text", example: example, tags: []string{tagText, tagDate},
 		parse: func(s string) (string, error) {
 			if strings.TrimSpace(s) == "" {
 				return "", fault{"is empty", "give it a value, or take the key away"}
@@ -72,8 +70,8 @@ func choice(options ...string) *scalar[string] {
 	}
 }
 
-// flag is true or false.
-func flag() *scalar[bool] {
+// truth is true or false.
+func truth() *scalar[bool] {
 	return &scalar[bool]{
 		noun: "true or false", tags: []string{tagBool},
 		parse: func(s string) (bool, error) {
@@ -93,9 +91,10 @@ func flag() *scalar[bool] {
 // whole is a whole number between two bounds, without units. 0 is left out when
 // it is written.
 func whole(least, most int64) *scalar[int64] {
-	bad := fault{"must be a whole number from " + strconv.FormatInt(least, 10) + " to " + strconv.FormatInt(most, 10), ""}
+	noun := "a whole number from " + strconv.FormatInt(least, 10) + " to " + strconv.FormatInt(most, 10)
+	bad := fault{"must be " + noun, ""}
 	return &scalar[int64]{
-		noun: "a whole number", tags: []string{tagInt},
+		noun: noun, tags: []string{tagInt},
 		parse: func(s string) (int64, error) {
 			n, err := strconv.ParseInt(s, 10, 64)
 			if err != nil || n < least || n > most {
@@ -115,9 +114,10 @@ func whole(least, most int64) *scalar[int64] {
 
 // fraction is a number between two bounds that may be left out.
 func fraction(least, most float64) *scalar[*float64] {
-	bad := fault{"must be a number from " + decimal(least) + " to " + decimal(most), ""}
+	noun := "a number from " + decimal(least) + " to " + decimal(most)
+	bad := fault{"must be " + noun, ""}
 	return &scalar[*float64]{
-		noun: "a number", tags: []string{tagInt, tagFloat},
+		noun: noun, tags: []string{tagInt, tagFloat},
 		parse: func(s string) (*float64, error) {
 			// Only what JSON calls a number, so that it means one thing.
 			f, ok := jsonx.Number(s).Float()
