@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"claviger.dev/claviger"
+	"claviger.dev/claviger/openai"
 )
 
 // ownChecks are the rules that join several keys.
@@ -242,7 +243,7 @@ func (f *findings) open(path string, names []string) {
 	f.twice(path, names)
 	for i, n := range names {
 		switch p := f.c.Proxy; {
-		case n == "" || strings.HasPrefix(n, "models"):
+		case n == "" || n == string(openai.EndpointModels):
 		case p == nil:
 			f.add(index(path, i), "the proxy is off", "add proxy: {endpoints: […]}, or take the key away")
 		case !slices.Contains(p.Endpoints, n):

@@ -6,11 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // FuzzLoad holds Load to this for any bytes: it does not panic, what it refuses
-// has a message that tells no planted secret, and what it takes it can print and
-// read again.
+// has a message that tells no planted secret, and what it takes the schema takes
+// too, and it can be printed and read again.
 func FuzzLoad(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.yaml")
 	broken, err2 := filepath.Glob("testdata/broken/*.yaml")
@@ -24,18 +26,18 @@ func FuzzLoad(f *testing.F) {
 		}
 		f.Add(b, len(b)/2)
 	}
-	key := fakeKey()
+	key, schema := fakeKey(), compiled(f)
 	f.Fuzz(func(t *testing.T, data []byte, at int) {
 		// The secret may stand anywhere, also inside of a word.
 		at = max(0, min(at, len(data)))
 		plant := string(data[:at]) + key + string(data[at:])
 		for _, text := range []string{string(data), strings.ReplaceAll(string(data), "{{KEY}}", key), plant} {
-			fuzzLoad(t, text, key)
+			fuzzLoad(t, schema, text, key)
 		}
 	})
 }
 
-func fuzzLoad(t *testing.T, text, key string) {
+func fuzzLoad(t *testing.T, schema *jsonschema.Schema, text, key string) {
 	t.Helper()
 	c, err := Load("claviger.yaml", []byte(text), nil)
 	if err != nil {
@@ -52,6 +54,10 @@ func fuzzLoad(t *testing.T, text, key string) {
 			}
 		}
 		return
+	}
+	v, ok := asJSON(t, text)
+	if err := schema.Validate(v); !ok || err != nil {
+		t.Fatalf("the schema refuses what loads: %v, %v", ok, err)
 	}
 	var b strings.Builder
 	if err := Print(&b, c); err != nil {

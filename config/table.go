@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/http"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -157,10 +158,14 @@ func planKind() *object[Plan] {
 	)
 }
 
+// endpointName is an endpoint that spends, or the listing of models, which is
+// open in any case and may be named.
 func endpointName() *scalar[string] {
 	var names []string
 	for _, r := range openai.Rows() {
-		names = append(names, string(r.Name))
+		if r.Method == http.MethodPost || r.Name == openai.EndpointModels {
+			names = append(names, string(r.Name))
+		}
 	}
 	return choice(names...)
 }
