@@ -79,8 +79,10 @@ type Definition struct {
 	ShowUsage bool
 	// Store lets the provider keep the answer.
 	Store bool
-	// Tokens bounds from above how many tokens a text is for a model. nil
-	// takes its bytes, of which no token has none. Safe for concurrent use.
+	// Tokens counts the tokens of a text for a model. It is asked only where
+	// the bytes, of which no token has none, exceed a limit on input, since
+	// counting costs more than all the rest. Nil leaves it at the bytes. Safe
+	// for concurrent use.
 	Tokens func(model, text string) int64
 }
 
@@ -94,7 +96,8 @@ type Action struct {
 	// fixed are the members of the upstream body that no request changes, from
 	// the opening brace on, without a comma at the end.
 	fixed []byte
-	// fixedTokens bounds what instructions and schemas add to the input.
+	// fixedTokens bounds what instructions and schemas add to the input, in
+	// bytes.
 	fixedTokens int64
 }
 
@@ -141,10 +144,7 @@ func New(d Definition) (*Action, error) {
 		return nil, err
 	}
 	a.fixed = fixedMembers(&a.d)
-	a.fixedTokens = overhead + a.tokens(a.d.Instructions)
-	if !a.d.Output.IsZero() {
-		a.fixedTokens += a.tokens(string(jsonx.Append(nil, a.d.Output)))
-	}
+	a.fixedTokens = a.fixedBound(bytesOf)
 	return a, nil
 }
 
@@ -187,12 +187,20 @@ func (a *Action) Input() jsonx.Value {
 // Output is the schema of the answer; the zero Value for text.
 func (a *Action) Output() jsonx.Value { return a.d.Output }
 
-// tokens bounds the tokens of a text from above.
-func (a *Action) tokens(text string) int64 {
-	if a.d.Tokens == nil {
-		return int64(len(text))
+// bytesOf bounds the tokens of a text from above, at no cost.
+func bytesOf(text string) int64 { return int64(len(text)) }
+
+// count counts the tokens of a text.
+func (a *Action) count(text string) int64 { return max(0, a.d.Tokens(a.d.Model, text)) }
+
+// fixedBound bounds what instructions and schemas add to the input, by a
+// measure of text.
+func (a *Action) fixedBound(measure func(string) int64) int64 {
+	n := overhead + measure(a.d.Instructions)
+	if !a.d.Output.IsZero() {
+		n += measure(string(jsonx.Append(nil, a.d.Output)))
 	}
-	return max(0, a.d.Tokens(a.d.Model, text))
+	return n
 }
 
 // overhead bounds what the provider's own framing adds to one message, and to

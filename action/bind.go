@@ -92,17 +92,20 @@ func (s *shape) object(values []jsonx.Value, rest []jsonx.Member) jsonx.Value {
 	return jsonx.Object(append(ms, rest...)...)
 }
 
-// measure bounds the tokens of the input.
-func (b *Bound) measure() {
-	n := b.a.fixedTokens
+// measure bounds the tokens of the input by their bytes.
+func (b *Bound) measure() { b.input = b.bound(b.a.fixedTokens, bytesOf) }
+
+// bound adds up what of the input changes from call to call, by a measure of
+// text.
+func (b *Bound) bound(n int64, measure func(string) int64) int64 {
 	if _, static := b.a.instructions.static(); !static {
 		// The fixed part counted the template; its values come on top.
-		n += b.a.tokens(b.instructions)
+		n += measure(b.instructions)
 	}
 	for _, m := range b.messages {
-		n += overhead + b.a.tokens(m.text)
+		n += overhead + measure(m.text)
 	}
-	b.input = n
+	return n
 }
 
 // Call is the call for the policy, without a body: Write makes that.

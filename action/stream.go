@@ -38,10 +38,7 @@ func (a *Action) Stream() *Stream { return &Stream{a: a} }
 // Stream follows the answer to this input, which it knows how to estimate.
 func (b *Bound) Stream() *Stream {
 	s := b.a.Stream()
-	s.input = b.input
-	if b.a.d.Tokens == nil {
-		s.input = (b.input + 3) / 4 // the bound is in bytes
-	}
+	s.input = (b.input + 3) / 4 // the bound is in bytes
 	return s
 }
 

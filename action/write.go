@@ -69,7 +69,10 @@ func (b *Bound) oblige(c *claviger.Call, x claviger.Obligation) error {
 		}
 		c.MaxOutput = min(c.MaxOutput, x.Limit)
 	case claviger.ObligeMaxInput:
-		if b.input > x.Limit {
+		if c.MaxInput > x.Limit && b.a.d.Tokens != nil {
+			c.MaxInput = min(c.MaxInput, b.bound(b.a.fixedBound(b.a.count), b.a.count))
+		}
+		if c.MaxInput > x.Limit {
 			return invalid(b.field)
 		}
 	case claviger.ObligeTools:

@@ -128,24 +128,36 @@ func TestObligationsRefuse(t *testing.T) {
 	}
 }
 
-// The bound holds whatever a tokenizer makes of the bytes that are sent.
+// The bound is in bytes; tokens are counted only where that is more than a
+// limit, and a tokenizer that is wrong cannot make it negative.
 func TestInputIsBoundedFromAbove(t *testing.T) {
-	words := func(_, text string) int64 { return int64(len(strings.Fields(text))) }
+	asked := 0
+	words := func(_, text string) int64 { asked++; return int64(len(strings.Fields(text))) }
 	body := `{"prompt":"one two three"}`
+	bytes := int64(len("Answer in one short paragraph.")+len("one two three")) + 2*overhead
 	for name, tt := range map[string]struct {
 		tokens func(string, string) int64
-		want   int64
+		limit  int64
+		want   int64 // 0 is a refusal
+		asked  bool
 	}{
-		"bytes": {nil, int64(len("Answer in one short paragraph.")+len("one two three")) + 2*overhead},
-		"words": {words, 5 + 3 + 2*overhead},
-		"wrong": {func(string, string) int64 { return -100 }, 2 * overhead},
+		"within, by bytes":        {words, bytes, bytes, false},
+		"over, by bytes alone":    {nil, bytes - 1, 0, false},
+		"over, within by tokens":  {words, 40, 5 + 3 + 2*overhead, true},
+		"over, by tokens as well": {words, 5 + 3 + 2*overhead - 1, 0, true},
+		"a tokenizer gone wrong":  {func(string, string) int64 { asked++; return -100 }, 2 * overhead, 2 * overhead, true},
 	} {
+		asked = 0
 		b, err := generate(t, func(d *Definition) { d.Tokens = tt.tokens }).Bind([]byte(body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := b.Call().MaxInput; got != tt.want {
-			t.Errorf("%s: got %d, want %d", name, got, tt.want)
+		if got := b.Call().MaxInput; got != bytes {
+			t.Errorf("%s: bound %d, want %d", name, got, bytes)
+		}
+		c, err := b.Write([]claviger.Obligation{{Kind: claviger.ObligeMaxInput, Limit: tt.limit}}, "u", false)
+		if (err != nil) != (tt.want == 0) || c.MaxInput != tt.want || (asked > 0) != tt.asked {
+			t.Errorf("%s: got %d, %v, asked %d times; want %d", name, c.MaxInput, err, asked, tt.want)
 		}
 	}
 	plain, err := generate(t).Bind([]byte(body))
