@@ -65,6 +65,7 @@ type builder struct {
 	env     Environment
 	src     source
 	secrets []claviger.Secret
+	count   func(model, text string) int64
 	errs    []error
 }
 
@@ -76,11 +77,14 @@ func newInstallation(ctx context.Context, env Environment, src source, prev prev
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{ctx: ctx, env: env, src: src, in: &installation{config: cfg}}
+	b := &builder{ctx: ctx, env: env, src: src, in: &installation{config: cfg}, count: countTokens()}
 	b.in.sources = keys.NewSources(keys.SourceOptions{
 		Lookup: env.Lookup, Dir: filepath.Dir(src.path), Development: cfg.Environment == config.Development,
 	})
-	b.in.files = append(b.in.sources.Files(), src.path)
+	for _, name := range b.in.sources.PublicSecrets(env.Vars) {
+		b.fail("%s holds what looks like an API key, and builds copy variables with that prefix into the code that browsers get: "+
+			"rename it without the prefix, and replace the key, which may be public already", name)
+	}
 	b.identity()
 	b.authenticators()
 	b.limits()
@@ -91,6 +95,7 @@ func newInstallation(ctx context.Context, env Environment, src source, prev prev
 	if len(b.errs) > 0 {
 		return nil, badUsage(errors.Join(b.errs...))
 	}
+	b.in.files = append(b.in.sources.Files(), src.path)
 	b.in.trip = redact.NewTripwire(b.secrets)
 	b.in.snapshot.Tripwire = b.in.trip
 	b.remarks()
@@ -293,9 +298,9 @@ func (b *builder) actions() {
 	for i, a := range b.in.config.Actions {
 		made, err := action.New(action.Definition{
 			Name: a.Name, Kind: a.Kind, Path: a.Path, Model: a.Model, Instructions: a.Instructions,
-			Input: a.Input, Output: a.Output, Template: a.Template, MaxOutput: a.MaxOutputTokens,
+			Input: a.Input, Output: a.Output, Template: a.Prompt, MaxOutput: a.MaxOutputTokens,
 			Temperature: a.Temperature, Reasoning: a.Reasoning, Tools: a.Tools,
-			Turns: int(a.Turns), Characters: int(a.Characters), ShowUsage: a.ShowUsage, Store: a.Store,
+			Turns: int(a.Turns), Characters: int(a.Characters), ShowUsage: a.ShowUsage, Store: a.Store, Tokens: b.count,
 		})
 		if err != nil {
 			b.fail("actions[%d] (%s): %w", i, a.Name, err)
@@ -313,7 +318,7 @@ func (b *builder) proxy() {
 	out := &gateway.Proxy{Policy: openai.Policy{
 		ClientInstructions: p.ClientInstructions, Store: p.Store, Background: p.Background,
 		MaxChoices: p.MaxChoices, DefaultMaxOutput: p.DefaultMaxOutputTokens, Tools: p.Tools, Prompts: p.Prompts,
-		ServiceTier: p.ServiceTier, User: p.User, Metadata: p.Metadata,
+		ServiceTier: p.ServiceTier, User: p.User, Metadata: p.Metadata, Tokens: b.count,
 	}}
 	for _, e := range p.Endpoints {
 		out.Endpoints = append(out.Endpoints, claviger.Endpoint(e))
@@ -366,6 +371,7 @@ func (b *builder) remarks() {
 	for _, w := range b.in.config.Warnings() {
 		b.in.notes = append(b.in.notes, w.String())
 	}
+	b.in.notes = append(b.in.notes, b.in.sources.Warnings()...)
 	b.in.notes = append(b.in.notes, "limits are kept in memory of this process: a restart forgets what was used, and only one process may serve")
 }
 

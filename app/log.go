@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -32,5 +33,25 @@ func newLogger(w io.Writer, setting string, trip func() *redact.Tripwire) (*slog
 	if format == "json" {
 		h = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(redact.NewHandler(h, trip)), nil
+	return slog.New(&liveHandler{next: h, trip: trip}), nil
 }
+
+// liveHandler scrubs each line by the tripwire that holds at that moment.
+type liveHandler struct {
+	next slog.Handler
+	trip func() *redact.Tripwire
+}
+
+func (h *liveHandler) now() slog.Handler { return redact.NewHandler(h.next, h.trip()) }
+
+// Enabled implements slog.Handler.
+func (h *liveHandler) Enabled(ctx context.Context, l slog.Level) bool { return h.next.Enabled(ctx, l) }
+
+// Handle implements slog.Handler.
+func (h *liveHandler) Handle(ctx context.Context, r slog.Record) error { return h.now().Handle(ctx, r) }
+
+// WithAttrs implements slog.Handler.
+func (h *liveHandler) WithAttrs(attrs []slog.Attr) slog.Handler { return h.now().WithAttrs(attrs) }
+
+// WithGroup implements slog.Handler.
+func (h *liveHandler) WithGroup(name string) slog.Handler { return h.now().WithGroup(name) }

@@ -13,6 +13,7 @@ import (
 	"claviger.dev/claviger/admit"
 	"claviger.dev/claviger/gateway"
 	"claviger.dev/claviger/internal/netx"
+	"claviger.dev/claviger/redact"
 )
 
 type serveCommand struct{ configFlag }
@@ -41,20 +42,18 @@ type running struct {
 
 func newRunning(ctx context.Context, env Environment, src source) (*running, error) {
 	setting, _ := env.Lookup("CLAVIGER_LOG")
-	log, err := newLogger(env.Stderr, setting, nil)
+	s := &running{env: env, src: src, metrics: newMetrics()}
+	log, err := newLogger(env.Stderr, setting, s.tripwire)
 	if err != nil {
-		return nil, badUsage(err)
-	}
-	in, err := newInstallation(ctx, env, src, previous{log: log})
-	if err != nil {
-		return nil, err
-	}
-	if log, err = newLogger(env.Stderr, setting, in.trip); err != nil {
 		return nil, badUsage(err)
 	}
 	// net/http writes what a provider sent unasked to the standard logger.
 	slog.SetDefault(log)
-	s := &running{env: env, src: src, log: log, metrics: newMetrics(), in: in}
+	in, err := newInstallation(ctx, env, src, previous{log: log})
+	if err != nil {
+		return nil, err
+	}
+	s.log, s.in = log, in
 	s.health = &health{problems: s.problems}
 	s.health.setNotes(in.notes)
 	s.gateway, err = gateway.New(gateway.Options{
@@ -70,6 +69,16 @@ func (s *running) installed() *installation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.in
+}
+
+// tripwire knows the secrets of the newest configuration.
+func (s *running) tripwire() *redact.Tripwire {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.in == nil {
+		return nil
+	}
+	return s.in.trip
 }
 
 func (s *running) problems() []string { return s.installed().problems() }
