@@ -41,8 +41,14 @@ func no[V comparable](in ...string) []parsed[V] {
 
 func TestCount(t *testing.T) {
 	checkScalar(t, parseCount, append([]parsed[int64]{
-		{"1", 1, true}, {"50k", 50_000, true}, {"2M", 2_000_000, true}, {"1.5M", 1_500_000, true}, {"0.001k", 1, true},
-		{"1.0", 1, true}, {"9223372036854775807", math.MaxInt64, true}, {"9223372036854M", 9_223_372_036_854_000_000, true},
+		{"1", 1, true},
+		{"50k", 50_000, true},
+		{"2M", 2_000_000, true},
+		{"1.5M", 1_500_000, true},
+		{"0.001k", 1, true},
+		{"1.0", 1, true},
+		{"9223372036854775807", math.MaxInt64, true},
+		{"9223372036854M", 9_223_372_036_854_000_000, true},
 	}, no[int64]("", "0", "0k", "-1", "+1", "01", "1.5", "0.0001k", "1K", "1m", "k", ".5k", "5.k", "1e3", "1_000", "1,000", " 1", "1 ", "1kk",
 		"9223372036854775808", "9223372036854775807k", "9223372036855M", "99999999999999999999", "١")...))
 }
@@ -55,18 +61,28 @@ func TestSize(t *testing.T) {
 
 func TestSpan(t *testing.T) {
 	checkScalar(t, parseSpan, append([]parsed[time.Duration]{
-		{"30s", 30 * time.Second, true}, {"1h30m", 90 * time.Minute, true}, {"500ms", 500 * time.Millisecond, true},
-		{"7d", 168 * time.Hour, true}, {"1m1ms", time.Minute + time.Millisecond, true}, {"1h0m", time.Hour, true},
+		{"30s", 30 * time.Second, true},
+		{"1h30m", 90 * time.Minute, true},
+		{"500ms", 500 * time.Millisecond, true},
+		{"7d", 168 * time.Hour, true},
+		{"1m1ms", time.Minute + time.Millisecond, true},
+		{"1h0m", time.Hour, true},
 	}, no[time.Duration]("", "0s", "0h0s", "5", "s", "5S", "1.5h", "-5s", "30s1m", "1m1m", "05s", "1h 30m", "106752d", "106751d24h", "1us", "1ns", "99999999999999999999s")...))
 }
 
 func TestRate(t *testing.T) {
 	w := func(n int64, per claviger.Period) claviger.Window { return claviger.Window{Limit: n, Per: per} }
 	checkScalar(t, parseRate, append([]parsed[claviger.Window]{
-		{"20/min", w(20, claviger.PeriodMinute), true}, {"20/minute", w(20, claviger.PeriodMinute), true},
-		{"1/s", w(1, claviger.PeriodSecond), true}, {"1/sec", w(1, claviger.PeriodSecond), true}, {"1/second", w(1, claviger.PeriodSecond), true},
-		{"1/h", w(1, claviger.PeriodHour), true}, {"1/hour", w(1, claviger.PeriodHour), true},
-		{"2M/day", w(2_000_000, claviger.PeriodDay), true}, {"1/d", w(1, claviger.PeriodDay), true}, {"50k/month", w(50_000, claviger.PeriodMonth), true},
+		{"20/min", w(20, claviger.PeriodMinute), true},
+		{"20/minute", w(20, claviger.PeriodMinute), true},
+		{"1/s", w(1, claviger.PeriodSecond), true},
+		{"1/sec", w(1, claviger.PeriodSecond), true},
+		{"1/second", w(1, claviger.PeriodSecond), true},
+		{"1/h", w(1, claviger.PeriodHour), true},
+		{"1/hour", w(1, claviger.PeriodHour), true},
+		{"2M/day", w(2_000_000, claviger.PeriodDay), true},
+		{"1/d", w(1, claviger.PeriodDay), true},
+		{"50k/month", w(50_000, claviger.PeriodMonth), true},
 	}, no[claviger.Window]("", "20", "20/", "/min", "0/min", "-1/min", "20/m", "20 / min", "20/Min", "20/min/min", "20/week", "1.5/min", "99999999999999M/day")...))
 	if _, err := parseRate("20/m"); !strings.Contains(asFault(err).hint, "month") {
 		t.Error("20/m is not told apart")
@@ -76,15 +92,22 @@ func TestRate(t *testing.T) {
 func TestMoney(t *testing.T) {
 	usd := func(n int64) claviger.Money { return claviger.Money{Micros: n, Currency: "USD"} }
 	checkScalar(t, parseMoney, append([]parsed[claviger.Money]{
-		{"5 USD", usd(5_000_000), true}, {"0.5 USD", usd(500_000), true}, {"0.000001 USD", usd(1), true}, {"1.100000000 USD", usd(1_100_000), true},
-		{"0 USD", usd(0), true}, {"9223372036854.775807 USD", usd(math.MaxInt64), true},
+		{"5 USD", usd(5_000_000), true},
+		{"0.5 USD", usd(500_000), true},
+		{"0.000001 USD", usd(1), true},
+		{"1.100000000 USD", usd(1_100_000), true},
+		{"0 USD", usd(0), true},
+		{"9223372036854.775807 USD", usd(math.MaxInt64), true},
 		// 0.1 + 0.2 has no error here, and neither has what no float64 can tell apart.
-		{"0.3 USD", usd(300_000), true}, {"9007199254.740993 USD", usd(9007199254740993), true},
+		{"0.3 USD", usd(300_000), true},
+		{"9007199254.740993 USD", usd(9007199254740993), true},
 	}, no[claviger.Money]("", "5", "5USD", "5  USD", "$5", "5 EUR", "5 usd", "-5 USD", "1e3 USD", ".5 USD", "5. USD", "0.0000001 USD", "9223372036854.775808 USD", "NaN USD", "Inf USD")...))
 }
 
 func TestSpend(t *testing.T) {
-	w := func(n int64, per claviger.Period) claviger.Window { return claviger.Window{Limit: n, Per: per, Currency: "USD"} }
+	w := func(n int64, per claviger.Period) claviger.Window {
+		return claviger.Window{Limit: n, Per: per, Currency: "USD"}
+	}
 	checkScalar(t, parseSpend, append([]parsed[claviger.Window]{
 		{"5 USD/day", w(5_000_000, claviger.PeriodDay), true}, {"0.5 USD/h", w(500_000, claviger.PeriodHour), true}, {"20 USD/month", w(20_000_000, claviger.PeriodMonth), true},
 	}, no[claviger.Window]("", "5 USD", "0 USD/day", "5/day", "5 USD/min", "5 USD/s", "5 USD/m", "5 USD /day", "5 USD/ day")...))

@@ -87,11 +87,16 @@ func Environ(vars []string) Check {
 		for _, v := range vars {
 			name, value, _ := strings.Cut(v, "=")
 			prefix := PublicPrefix(name)
-			if prefix == "" || !looksSecret(value) && !(len(value) >= minShared && secret[value]) {
+			shared := len(value) >= minShared && secret[value]
+			if prefix == "" || !shared && !looksSecret(value) {
 				continue
 			}
-			out = append(out, Problem{Position: Position{File: "environment"}, Path: variableLabel(name, prefix), Message: "holds a secret, and " + prefix + " has it copied into code for browsers",
-				Hint: "unset it, use a name without the prefix, and replace the key: it may be public already"})
+			out = append(out, Problem{
+				Position: Position{File: "environment"},
+				Path:     variableLabel(name, prefix),
+				Message:  "holds a secret, and " + prefix + " has it copied into code for browsers",
+				Hint:     "unset it, use a name without the prefix, and replace the key: it may be public already",
+			})
 		}
 		return out
 	}

@@ -171,7 +171,7 @@ func (b *brief[T, V]) read(d *decoder, path string, n *yaml.Node) T {
 	if behind(n).Kind != yaml.ScalarNode {
 		return b.object.read(d, path, n)
 	}
-	out := b.object.absent(d, path)
+	out := b.absent(d, path)
 	*b.at(&out) = b.short.read(d, path, n)
 	return out
 }

@@ -37,8 +37,15 @@ func Load(name string, data []byte, env Lookup, checks ...Check) (*Config, error
 	c.pos, c.refs, c.wrong = d.at, d.refs, d.failed
 	finish(c)
 	found := d.problems
-	for _, check := range append(ownChecks(), checks...) {
-		found = append(found, fresh(d.failed, check(c))...)
+	said := map[string]bool{}
+	for _, check := range ownChecks() {
+		for _, p := range fresh(d.failed, nil, check(c)) {
+			said[p.Path] = true
+			found = append(found, p)
+		}
+	}
+	for _, check := range checks {
+		found = append(found, fresh(d.failed, said, check(c))...)
 	}
 	if len(found) > 0 {
 		return nil, found.final()
@@ -120,11 +127,12 @@ func (c *Config) Within(path string, line, column int) Position {
 	return c.pos.within(path, line, column)
 }
 
-// fresh drops what is said about keys that are already reported.
-func fresh(failed map[string]bool, ps []Problem) []Problem {
+// fresh drops what is said about keys that are already reported: those around
+// or at a key of failed, and those at a key of said.
+func fresh(failed, said map[string]bool, ps []Problem) []Problem {
 	var out []Problem
 	for _, p := range ps {
-		if !covered(failed, p.Path) {
+		if !covered(failed, p.Path) && (!said[p.Path] || p.Path == "") {
 			out = append(out, p)
 		}
 	}

@@ -119,9 +119,11 @@ func TestContractSample(t *testing.T) {
 			Body:  1 << 20, Upload: 25 << 20,
 		},
 		Actions: []Action{
-			{Name: "generate-text", Path: "/api/ai/generate", Kind: "text", Model: "gpt-4.1-mini", Instructions: "Answer in one short paragraph.",
+			{
+				Name: "generate-text", Path: "/api/ai/generate", Kind: "text", Model: "gpt-4.1-mini", Instructions: "Answer in one short paragraph.",
 				Input:           mustJSON(t, `{"type":"object","required":["prompt"],"additionalProperties":false,"properties":{"prompt":{"type":"string","minLength":1,"maxLength":2000}}}`),
-				MaxOutputTokens: 4096, Temperature: temperature},
+				MaxOutputTokens: 4096, Temperature: temperature,
+			},
 			{Name: "assistant", Kind: "chat", Model: "gpt-4.1-mini", Instructions: "Be brief.", Turns: 20, Characters: 8000, MaxOutputTokens: 4096},
 		},
 		Proxy: &Proxy{
@@ -258,8 +260,11 @@ prices: {gpt-4.1: {input: 1 USD, output: 2 USD}}
 		line, column int
 		want         string
 	}{
-		{"plans[0].when", 1, 6, "claviger.yaml:5:16"}, {"plans[1].when", 1, 1, "claviger.yaml:7:12"},
-		{"plans[2].when", 1, 3, "claviger.yaml:9:11"}, {"plans[0].when", 2, 3, "claviger.yaml:5:11"}, {"plans[0].when", 1, 0, "claviger.yaml:5:11"},
+		{"plans[0].when", 1, 6, "claviger.yaml:5:16"},
+		{"plans[1].when", 1, 1, "claviger.yaml:7:12"},
+		{"plans[2].when", 1, 3, "claviger.yaml:9:11"},
+		{"plans[0].when", 2, 3, "claviger.yaml:5:11"},
+		{"plans[0].when", 1, 0, "claviger.yaml:5:11"},
 	} {
 		if got := c.Within(w.path, w.line, w.column).String(); got != w.want {
 			t.Errorf("%+v: %s", w, got)

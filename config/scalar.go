@@ -91,10 +91,10 @@ func (s *scalar[V]) write(v V) *yaml.Node {
 	if text == "" {
 		return nil
 	}
-	if slices.Contains(s.tags, tagText) && !(numeral(text) && slices.Contains(s.tags, tagInt)) {
-		return textNode(text)
+	if !slices.Contains(s.tags, tagText) || numeral(text) && slices.Contains(s.tags, tagInt) {
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: text}
 	}
-	return &yaml.Node{Kind: yaml.ScalarNode, Value: text}
+	return textNode(text)
 }
 
 func numeral(s string) bool {

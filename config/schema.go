@@ -13,7 +13,7 @@ func Schema() []byte {
 		has("$schema", jsonx.String("https://json-schema.org/draft/2020-12/schema")),
 		has("title", jsonx.String("claviger.yaml")),
 	}
-	return append(jsonx.Append(nil, jsonx.Object(append(head, schemaOf(rootKind().shape())...)...)), '\n')
+	return jsonx.Append(nil, jsonx.Object(append(head, schemaOf(rootKind().shape())...)...))
 }
 
 func schemaOf(s *shape) []jsonx.Member {

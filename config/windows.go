@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"claviger.dev/claviger"
@@ -26,10 +27,8 @@ const (
 
 func parsePeriod(s string, bad fault) (claviger.Period, error) {
 	for _, p := range periods {
-		for _, n := range p.names {
-			if n == s {
-				return p.per, nil
-			}
+		if slices.Contains(p.names, s) {
+			return p.per, nil
 		}
 	}
 	if s == "m" {
