@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/internal/jsonx"
@@ -316,5 +317,68 @@ func TestTooLarge(t *testing.T) {
 		if took := time.Since(start); took > 20*time.Second {
 			t.Errorf("%s took %s", name, took)
 		}
+	}
+}
+
+// TestTextsRoundTrip holds that any text is printed so that it is read the same.
+func TestTextsRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		instructions := rapid.StringN(1, 60, -1).Draw(t, "instructions")
+		quoted := string(jsonx.AppendString(nil, "x"+instructions))
+		text := minimal + "actions: {a: {kind: chat, model: m, instructions: " + quoted + "}}\n"
+		c, err := Load("claviger.yaml", []byte(text), nil)
+		if err != nil {
+			t.Skip() // a placeholder, or what YAML cannot hold
+		}
+		var b strings.Builder
+		if err := Print(&b, c); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Load("claviger.yaml", []byte(b.String()), nil)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, b.String())
+		}
+		if d := equal(c, again); d != "" {
+			t.Fatalf("%s\n%q", d, b.String())
+		}
+	})
+}
+
+func TestBytes(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"\xef\xbb\xbf" + minimal, ""},
+		{strings.ReplaceAll(minimal, "\n", "\r\n"), ""},
+		{"# é €\n" + minimal, ""},
+		{minimal + "a\xff", "claviger.yaml:3:2: the file is not in UTF-8 from here on"},
+		{"\xff\xfeo\x00", "claviger.yaml:1:1: the file is in UTF-16"},
+		{"# é\x00", "claviger.yaml:1:4: a control character stands here"},
+		{"# \u009b31m", "claviger.yaml:1:3: a control character stands here"},
+		{"", "claviger.yaml:1:1: the file is empty"},
+		{"---\n...\n", "claviger.yaml:1:1: the file is empty"},
+		{"~\n", "claviger.yaml:1:1: the file is empty"},
+		{"%YAML 1.1\n---\na: 1\n", ""},
+	} {
+		_, err := Load("claviger.yaml", []byte(c.text), nil)
+		got := ""
+		if err != nil {
+			got, _, _ = strings.Cut(err.Error(), "\n")
+		}
+		if c.want != "" && got != c.want {
+			t.Errorf("%q: %s", c.text, got)
+		}
+		if c.want == "" && strings.HasPrefix(c.text, "%") == (err == nil) {
+			t.Errorf("%q: %v", c.text, err)
+		}
+	}
+}
+
+// TestNamesDoNotSteerTerminals holds that a key with an escape sequence in it is
+// shown, not sent.
+func TestNamesDoNotSteerTerminals(t *testing.T) {
+	got := problemsOf(t, minimal+`"\e[2J": 1
+actions: {a: {model: m, input: {type: object, properties: {"\e[2J": {}, "\u202e": {}}}}}
+`, nil).Error()
+	if strings.ContainsAny(got, "\x1b\u202e") || !strings.Contains(got, `["\x1b[2J"]: unknown key`) {
+		t.Errorf("%q", got)
 	}
 }

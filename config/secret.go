@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"claviger.dev/claviger"
@@ -139,8 +140,15 @@ var glued = regexp.MustCompile(`sk-[A-Za-z0-9_-]{16,}`)
 
 const marks = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-// scrub takes everything out of a text that could be a key.
+// scrub takes everything out of a text that could be a key, and what could
+// steer a terminal.
 func scrub(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
 	if !strings.Contains(s, "sk-") {
 		return s
 	}

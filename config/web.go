@@ -211,10 +211,19 @@ func parsePeer(s string) (netip.Prefix, error) {
 	switch {
 	case err != nil || p.Addr().Is4In6():
 		return netip.Prefix{}, fault{"must be an address or a network", "as 10.1.2.3 or 10.0.0.0/8"}
-	case p.Bits() == 0:
-		return netip.Prefix{}, fault{"this trusts everybody, so that a caller could choose the address it is limited by", "name the network of your proxies"}
+	case tooWide(p):
+		return netip.Prefix{}, fault{"this is larger than any one network, so that a caller could choose the address it is limited by", "name the network of your proxies"}
 	case p != p.Masked():
 		return netip.Prefix{}, fault{"has bits beyond its length", "the network is " + p.Masked().String()}
 	}
 	return p, nil
+}
+
+// tooWide reports whether a network is larger than any that one owner has: /8
+// of IPv4, /16 of IPv6, and the private fc00::/7.
+func tooWide(p netip.Prefix) bool {
+	if p.Addr().Is4() {
+		return p.Bits() < 8
+	}
+	return p.Bits() < 16 && (p.Bits() < 7 || !p.Addr().IsPrivate())
 }

@@ -5,7 +5,20 @@ import (
 	"testing"
 )
 
-func peerNarrow(p netip.Prefix) bool { return p.IsValid() && p.Bits() > 0 && p == p.Masked() }
+func peerNarrow(p netip.Prefix) bool { return p.IsValid() && p.Bits() >= 7 && p == p.Masked() }
+
+func TestPeers(t *testing.T) {
+	fine := func(in, want string) parsed[netip.Prefix] {
+		return parsed[netip.Prefix]{in, netip.MustParsePrefix(want), true}
+	}
+	checkScalar(t, parsePeer, append([]parsed[netip.Prefix]{
+		fine("10.1.2.3", "10.1.2.3/32"), fine("10.0.0.0/8", "10.0.0.0/8"), fine("::1", "::1/128"), fine("::ffff:10.1.2.3", "10.1.2.3/32"),
+		fine("fc00::/7", "fc00::/7"), fine("fd00::/8", "fd00::/8"), fine("2001:db8::/32", "2001:db8::/32"), fine("2400::/16", "2400::/16"),
+	}, no[netip.Prefix](
+		"", "0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/1", "8.0.0.0/7", "2000::/3", "2000::/15", "::ffff:0:0/96", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/-1",
+		"fe80::1%eth0", "localhost", "10.0.0", "10.0.0.0/08", " 10.0.0.1",
+	)...))
+}
 
 func TestOriginSuffixes(t *testing.T) {
 	checkScalar(t, parseSuffix, append([]parsed[OriginSuffix]{
