@@ -124,7 +124,7 @@ func checkTokens(c *Config) []Problem {
 		switch {
 		case a.JWT != nil:
 			f.jwt(path, a.JWT)
-		case a.IronSession != nil && len(a.IronSession.Passwords) == 0:
+		case a.IronSession != nil && len(a.IronSession.Passwords) == 0 && !c.wrongWithin(path+".passwords"):
 			f.add(path+".passwords", "is empty", "write passwords: {1: env:SESSION_PASSWORD}")
 		case a.Forward != nil:
 			f.secure(path+".url", a.Forward.URL, a.Forward.InsecureHTTP, "insecure_http")

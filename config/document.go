@@ -94,7 +94,7 @@ var syntaxFaults = []struct {
 	{"max depth", fault{"nested too deeply", ""}},
 	{"exceed", fault{"nested too deeply", ""}},
 	{"unexpected end of stream while scanning a quoted scalar", fault{"this quote is never closed", ""}},
-	{"mapping values are not allowed", fault{"a key cannot stand here", "look at the indentation; text with \": \" in it needs quotes"}},
+	{"mapping values are not allowed", fault{"a key cannot stand here", "look at the indentation, and for a colon missing in the line before; text with \": \" in it needs quotes"}},
 	{"cannot start any token", badStart},
 	{"expected alphabetic or numeric character", fault{"an alias (*) or an anchor (&) needs a name", "text that begins with * or & needs quotes"}},
 	{"expected ',' or ']'", fault{"this list is not closed, or a comma is missing", ""}},

@@ -64,13 +64,13 @@ func TestSchemaTakesWhatLoads(t *testing.T) {
 // exist, meaning beyond form.
 var joined = []string{
 	"action-kinds", "anonymous-first", "anonymous-unknown-plan", "anonymous-with-empty-limits", "jwt-without-audience", "keys-none-here",
-	"listen-name", "literal-key-in-comment", "plain-http", "plan-unreachable", "public-admin", "public-listen", "public-listen-short", "public-prefix",
-	"same-period-twice", "same-port", "service-keys",
+	"listen-name", "literal-key-in-comment", "plain-http", "plan-unreachable", "proxy-off", "public-admin", "public-listen", "public-listen-short", "public-prefix",
+	"same-period-twice", "same-port", "service-keys", "services-twice",
 }
 
 // unreadable are the broken files that hold no JSON value at all.
 var unreadable = []string{
-	"action-numbers", "action-schema", "alias-bomb", "alias-cycle", "colon-in-text", "control-character", "counts", "duplicate-keys", "empty", "literal-key-as-key", "literal-key-in-text", "literal-secret", "merge-key", "star-alone", "tab", "tagged",
+	"action-numbers", "action-schema", "alias-bomb", "alias-cycle", "backquote", "colon-in-text", "complex-key", "control-character", "counts", "duplicate-keys", "empty", "literal-key-as-key", "literal-key-in-text", "literal-secret", "list-in-mapping", "merge-key", "no-colon", "raw-depth", "star-alone", "syntax-odd", "tab", "tagged",
 	"two-documents", "unclosed-list", "unclosed-quote", "unknown-alias",
 }
 
