@@ -309,11 +309,11 @@ func (b *rebuild) count(written []byte) {
 
 // fault says in our words that something went wrong.
 func (b *rebuild) fault(c *jsonx.Cursor) bool {
-	v := c.Value()
-	if v.Kind() != jsonx.KindObject {
-		return false
+	if c.Value().IsNull() {
+		b.out = append(b.out, "null"...)
+	} else {
+		b.out = append(b.out, upstreamFault...)
 	}
-	b.out = append(b.out, upstreamFault...)
 	return true
 }
 

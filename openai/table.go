@@ -91,21 +91,27 @@ func (r *Row) inputMember() string {
 
 // Find returns the rows of a path below /v1, compared byte for byte as sent.
 func Find(path string) []*Row {
-	var out []*Row
-	for _, r := range table {
+	for i, r := range table {
 		if r.fits(path) {
-			out = append(out, r)
+			// Rows of one path stand together.
+			n := i + 1
+			for n < len(table) && table[n].Path == r.Path {
+				n++
+			}
+			return table[i:n:n]
 		}
 	}
-	return out
+	return nil
 }
 
-// fits compares a path. A segment is one or more bytes without a slash; model
-// names need no escape, so a percent sign fits none.
+// fits compares a path. The variable segment holds what names of models hold
+// and no slash, so that none needs an escape.
 func (r *Row) fits(path string) bool {
 	if !strings.HasSuffix(r.Path, "/") {
 		return path == r.Path
 	}
 	segment, ok := strings.CutPrefix(path, r.Path)
-	return ok && segment != "" && segment != "." && segment != ".." && !strings.ContainsAny(segment, "/%?#\\")
+	return ok && strings.Trim(segment, ".") != "" && strings.IndexFunc(segment, notSegment) < 0
 }
+
+func notSegment(r rune) bool { return r == '/' || notModel(r) }

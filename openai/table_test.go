@@ -1,0 +1,158 @@
+package openai_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"claviger.dev/claviger/internal/jsonx"
+	"claviger.dev/claviger/openai"
+)
+
+func TestFind(t *testing.T) {
+	for _, x := range []struct{ path, want string }{
+		{"/responses", "responses"},
+		{"/chat/completions", "chat.completions"},
+		{"/embeddings", "embeddings"},
+		{"/moderations", "moderations"},
+		{"/models", "models"},
+		{"/models/gpt-4.1", "models.get"},
+		{"/models/ft:gpt-4.1-mini:acme::abc", "models.get"},
+		{"", ""},
+		{"/", ""},
+		{"/models/", ""},
+		{"/models//", ""},
+		{"/models/a/b", ""},
+		{"/models/..", ""},
+		{"/models/.", ""},
+		{"/models/%2e%2e", ""},
+		{"/models/gpt%2D4", ""},
+		{"/models/a?b", ""},
+		{"/models/a\\b", ""},
+		{"/models/a b", ""},
+		{"/models/a\x00", ""},
+		{"/responses/", ""},
+		{"/responses/resp_1", ""},
+		{"/Responses", ""},
+		{"//responses", ""},
+		{"/./responses", ""},
+		{"/chat/completions/", ""},
+		{"/chat/completions/chatcmpl-1", ""},
+		{"/chat%2Fcompletions", ""},
+		{"/completions", ""},
+		{"/files", ""},
+		{"/organization/admin_api_keys", ""},
+		{"responses", ""},
+	} {
+		var got []string
+		for _, r := range openai.Find(x.path) {
+			got = append(got, string(r.Name))
+		}
+		if strings.Join(got, ",") != x.want {
+			t.Errorf("Find(%q) = %v, want %q", x.path, got, x.want)
+		}
+	}
+}
+
+// document is OpenAI's own description of its API.
+func document(t *testing.T) jsonx.Value {
+	t.Helper()
+	b, err := os.ReadFile("../../shared/openapi/openai.json")
+	if err != nil {
+		t.Skip("OPENAI'S DOCUMENT IS NOT HERE (../shared/openapi/openai.json): members and events are not compared with it")
+	}
+	return parse(t, string(b))
+}
+
+func parse(t testing.TB, s string) jsonx.Value {
+	t.Helper()
+	v, err := jsonx.Parse([]byte(s))
+	if err != nil {
+		t.Fatalf("%.200s: %v", s, err)
+	}
+	return v
+}
+
+func at(v jsonx.Value, names ...string) jsonx.Value {
+	for _, n := range names {
+		v, _ = v.Get(n)
+	}
+	return v
+}
+
+// properties gathers the names of a schema's members, with those of its parts.
+func properties(doc, schema jsonx.Value) []string {
+	if ref := at(schema, "$ref").Str(); ref != "" {
+		return properties(doc, at(doc, "components", "schemas", ref[strings.LastIndexByte(ref, '/')+1:]))
+	}
+	var out []string
+	for name := range at(schema, "properties").Fields() {
+		out = append(out, name)
+	}
+	for _, part := range at(schema, "allOf").Items() {
+		out = append(out, properties(doc, part)...)
+	}
+	return out
+}
+
+// TestMembersOfTheDocument: the tables name every member that OpenAI's document
+// has for a body, to let it through or to refuse it by name, and no other.
+func TestMembersOfTheDocument(t *testing.T) {
+	doc := document(t)
+	// These are refused by name, so that a caller learns why.
+	refused := map[string][]string{
+		"responses":        {"previous_response_id", "conversation", "moderation", "context_management", "prompt_cache_options"},
+		"chat.completions": {"audio", "prediction", "moderation", "prompt_cache_options"},
+	}
+	for _, row := range openai.Rows() {
+		if row.Method != "POST" {
+			continue
+		}
+		op := at(doc, "paths", row.Path, "post", "requestBody", "content", "application/json", "schema")
+		want := properties(doc, op)
+		if len(want) == 0 {
+			t.Fatalf("%s: no members in the document", row.Name)
+		}
+		var got []string
+		for _, m := range openai.Members(row) {
+			if !strings.ContainsAny(m, ".[") {
+				got = append(got, m)
+			}
+		}
+		for _, m := range want {
+			if slices.Contains(got, m) == slices.Contains(refused[string(row.Name)], m) {
+				t.Errorf("%s: member %q is not judged once", row.Name, m)
+			}
+		}
+		for _, m := range got {
+			if !slices.Contains(want, m) {
+				t.Errorf("%s: member %q is not in the document", row.Name, m)
+			}
+		}
+	}
+}
+
+// TestEventsOfTheDocument: every event of a responses stream passes or is known
+// not to.
+func TestEventsOfTheDocument(t *testing.T) {
+	doc := document(t)
+	dropped := []string{
+		"error", // rebuilt as ours
+		"response.audio.", "response.file_search_call.", "response.mcp_call", "response.mcp_list_tools.", "response.shell_call_",
+	}
+	r := request(t, "/responses", []byte(`{"model":"m","input":"hi","stream":true}`))
+	all := at(doc, "components", "schemas", "ResponseStreamEvent", "anyOf")
+	if all.Len() == 0 {
+		t.Fatal("no events in the document")
+	}
+	for _, ref := range all.Items() {
+		name := at(ref, "$ref").Str()
+		schema := at(doc, "components", "schemas", name[strings.LastIndexByte(name, '/')+1:])
+		kind := at(schema, "properties", "type", "enum").Elems()[0].Str()
+		known := openai.Passes(r, kind)
+		if no := slices.ContainsFunc(dropped, func(p string) bool { return strings.HasPrefix(kind, p) }); known == no {
+			t.Errorf("event %q: passes %t", kind, known)
+		}
+	}
+}
