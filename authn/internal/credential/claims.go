@@ -43,14 +43,23 @@ type Token struct {
 // positive maxAge bounds its age by iat.
 func ReadToken(payload []byte, now time.Time, maxAge time.Duration) (*Token, error) {
 	v, err := jsonx.Parse(payload)
-	if err != nil || v.Kind() != jsonx.KindObject {
+	if err != nil {
+		return nil, errPayload
+	}
+	return ReadClaims(v, "sub", now, maxAge)
+}
+
+// ReadClaims is ReadToken for a payload that has been parsed, with the name of
+// the claim that holds the subject.
+func ReadClaims(v jsonx.Value, subject string, now time.Time, maxAge time.Duration) (*Token, error) {
+	if v.Kind() != jsonx.KindObject {
 		return nil, errPayload
 	}
 	t := &Token{}
 	if err := t.readTimes(v, now, maxAge); err != nil {
 		return nil, err
 	}
-	sub, _ := v.Get("sub")
+	sub, _ := v.Get(subject)
 	if sub.Kind() != jsonx.KindString {
 		return nil, errNoSubject
 	}
@@ -120,14 +129,16 @@ func moment(v jsonx.Value, name string) (at time.Time, there, ok bool) {
 // "role", each a list or one alone.
 func Roles(c claviger.Claims) []string {
 	for _, name := range []string{"roles", "role"} {
-		if out := words(c[name]); len(out) > 0 {
+		if out := Words(c[name]); len(out) > 0 {
 			return out
 		}
 	}
 	return nil
 }
 
-func words(v any) []string {
+// Words returns the strings of a claim that is a list or one alone, the empty
+// ones left out.
+func Words(v any) []string {
 	var out []string
 	switch v := v.(type) {
 	case string:
