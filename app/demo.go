@@ -72,11 +72,20 @@ func (c demoCommand) Run(ctx context.Context, env Environment) error {
 	if err != nil {
 		return err
 	}
-	announce(env, s.log, simulated)
+	announce(s.log, simulated)
+	opened := env.Opened
+	s.env.Opened = func(name, addr string) {
+		if name == "public" {
+			fmt.Fprintf(env.Stdout, "Claviger demo: http://%s (ends with Ctrl-C)\n", addr)
+		}
+		if opened != nil {
+			opened(name, addr)
+		}
+	}
 	return s.run(ctx, page)
 }
 
-func announce(env Environment, log *slog.Logger, simulated bool) {
+func announce(log *slog.Logger, simulated bool) {
 	if simulated {
 		log.Warn("OPENAI_API_KEY is not set: the simulated OpenAI answers")
 	} else {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"claviger.dev/claviger/admit"
 	"claviger.dev/claviger/gateway"
@@ -57,7 +58,7 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 	s.health = &health{problems: s.problems}
 	s.health.setNotes(in.notes)
 	s.gateway, err = gateway.New(gateway.Options{
-		Admission: admit.NewMemory(admit.MemoryOptions{}), Recorder: s.metrics, Logger: log,
+		Admission: admit.NewMemory(admit.MemoryOptions{Now: time.Now}), Recorder: s.metrics, Logger: log,
 	}, in.snapshot)
 	if err != nil {
 		return nil, badUsage(err)

@@ -2,33 +2,33 @@ package app
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/tiktoken-go/tokenizer"
 )
 
 // countTokens counts the tokens of a text with the encoding of the model. The
-// vocabularies are part of the binary, so nothing is fetched at start. It is
-// asked only where the bytes of an input exceed a limit.
+// vocabularies are part of the binary, so nothing is fetched at start; they are
+// unpacked when the first input has more bytes than its limit has tokens.
 func countTokens() func(model, text string) int64 {
-	newer, err := tokenizer.Get(tokenizer.O200kBase)
-	if err != nil {
-		return nil
-	}
-	older, err := tokenizer.Get(tokenizer.Cl100kBase)
-	if err != nil {
-		return nil
-	}
+	newer := sync.OnceValues(func() (tokenizer.Codec, error) { return tokenizer.Get(tokenizer.O200kBase) })
+	older := sync.OnceValues(func() (tokenizer.Codec, error) { return tokenizer.Get(tokenizer.Cl100kBase) })
 	return func(model, text string) int64 {
-		codec := newer
+		get := newer
 		for _, prefix := range []string{"gpt-4-", "gpt-3.5", "text-embedding"} {
 			if strings.HasPrefix(model, prefix) {
-				codec = older
+				get = older
 			}
+		}
+		// Bytes bound the tokens from above.
+		bound := int64(len(text))
+		codec, err := get()
+		if err != nil {
+			return bound
 		}
 		n, err := codec.Count(text)
 		if err != nil {
-			// Bytes bound the tokens from above.
-			return int64(len(text))
+			return bound
 		}
 		return int64(n)
 	}

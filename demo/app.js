@@ -55,7 +55,7 @@ function showLimits(headers) {
     box.className = 'meter';
     const line = document.createElement('p');
     const label = document.createElement('span');
-    label.textContent = `${names[kind] || name} ${kind === 'concurrency' ? '' : span}`.trim();
+    label.textContent = [names[kind] || name, kind === 'concurrency' ? '' : span, name.startsWith('ip-') ? 'from your address' : ''].filter(Boolean).join(' ');
     const figures = document.createElement('span');
     figures.textContent = `${amount(kind, left)} of ${amount(kind, all)} left`;
     line.append(label, figures);

@@ -44,7 +44,7 @@ export async function shot(page, name) {
 }
 
 export async function settle(seen) {
-  await Promise.race([Promise.allSettled(seen.pending), new Promise((r) => setTimeout(r, 5000))]);
+  await Promise.race([Promise.allSettled(seen.pending), new Promise((r) => setTimeout(r, 1500))]);
 }
 
 /** Records how the text of an element grows: [ms since start, length]. */
