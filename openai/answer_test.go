@@ -6,9 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/openai"
-	"github.com/google/go-cmp/cmp"
 )
 
 const (
@@ -166,9 +167,9 @@ func TestUsageIsNotBelieved(t *testing.T) {
 	for _, usage := range []string{
 		`{"prompt_tokens":-5,"completion_tokens":1}`, `{"prompt_tokens":1.5}`, `{"prompt_tokens":"9"}`, `{}`, `null`, `[]`, `{"prompt_tokens":99999999999999999999}`,
 	} {
-		i := strings.Index(chatAnswer, `{"prompt_tokens"`)
-		j := strings.Index(chatAnswer, `,"service_tier"`)
-		_, u := rebuilt(t, chat, chatBodyMin, chatAnswer[:i]+usage+chatAnswer[j:], &openai.Policy{})
+		head, rest, _ := strings.Cut(chatAnswer, `{"prompt_tokens"`)
+		_, tail, _ := strings.Cut(rest, `,"service_tier"`)
+		_, u := rebuilt(t, chat, chatBodyMin, head+usage+`,"service_tier"`+tail, &openai.Policy{})
 		if u.Get(claviger.UnitOutput) < 10 || u.Get(claviger.UnitInput) < 1 {
 			t.Errorf("%s: %v", usage, u)
 		}

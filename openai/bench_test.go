@@ -2,6 +2,7 @@ package openai_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -106,7 +107,7 @@ func BenchmarkFrameReader(b *testing.B) {
 		got := 0
 		for {
 			if _, err := f.Next(); err != nil {
-				if err != io.EOF {
+				if !errors.Is(err, io.EOF) {
 					b.Fatal(err)
 				}
 				break

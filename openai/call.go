@@ -49,10 +49,13 @@ const spare = 320
 // ParseCall reads a body for an endpoint of the table and writes it anew from
 // what was read. The error is a *claviger.Error: CodeInvalidJSON, or
 // CodeInvalidInput and CodeForbidden with the member in Param. The policy is
-// kept and must not change.
+// kept and must not change; nil is the strictest one.
 func ParseCall(row *Row, query string, body []byte, p *Policy) (*Request, error) {
 	if row == nil || row.object == nil {
 		return nil, &claviger.Error{Code: claviger.CodeNotFound}
+	}
+	if p == nil {
+		p = &Policy{}
 	}
 	v, err := jsonx.Parse(body)
 	if err != nil {

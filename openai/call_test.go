@@ -69,14 +69,16 @@ func TestWritten(t *testing.T) {
 		{"user and metadata dropped", chat, chatWith(`"user":"u","metadata":{"k":"v"}`), openai.Policy{User: "drop", Metadata: "drop"}, head + `,"max_completion_tokens":4096` + forced + `}`},
 		{
 			"numbers and strings keep their meaning", chat,
-			`{ "model" : "gpt-4.1", "messages":[{"role":"user","content":"a\u0000\u0041\/\ud834\udd1e\n\u2028"}], "temperature":0.10, "top_p":1E-1, "seed":9007199254740993, "logit_bias":{"50256":-100.0} }`, openai.Policy{},
+			`{ "model" : "gpt-4.1", "messages":[{"role":"user","content":"a\u0000\u0041\/\ud834\udd1e\n\u2028"}], "temperature":0.10, "top_p":1E-1, "seed":9007199254740993, "logit_bias":{"50256":-100.0} }`,
+			openai.Policy{},
 			`{"model":"gpt-4.1","messages":[{"role":"user","content":"a\u0000A/𝄞\n` + "\u2028" + `"}],"temperature":0.10,"top_p":1E-1,"seed":9007199254740993,"logit_bias":{"50256":-100.0},"max_completion_tokens":4096` + forced + `}`,
 		},
 		{
 			"an answer sent back", chat,
 			`{"model":"gpt-4.1","messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"image_url","image_url":{"url":"https://example.com/a.png","detail":"low"}}]},` +
 				`{"role":"assistant","content":null,"refusal":null,"annotations":[],"audio":null,"tool_calls":[{"id":"call_1","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"call_1","content":"1"}],` +
-				`"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","x":[1,{"y":null}]},"strict":null}}],"tool_choice":{"type":"function","function":{"name":"f"}}}`, openai.Policy{},
+				`"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","x":[1,{"y":null}]},"strict":null}}],"tool_choice":{"type":"function","function":{"name":"f"}}}`,
+			openai.Policy{},
 			`{"model":"gpt-4.1","messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"image_url","image_url":{"url":"https://example.com/a.png","detail":"low"}}]},` +
 				`{"role":"assistant","content":null,"refusal":null,"tool_calls":[{"id":"call_1","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"call_1","content":"1"}],` +
 				`"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","x":[1,{"y":null}]},"strict":null}}],"tool_choice":{"type":"function","function":{"name":"f"}},"max_completion_tokens":4096` + forced + `}`,
@@ -91,7 +93,8 @@ func TestWritten(t *testing.T) {
 			`{"model":"gpt-5","input":[{"role":"user","content":"hi"},{"id":"rs_1","type":"reasoning","summary":[{"type":"summary_text","text":"s"}],"encrypted_content":"gAAA"},` +
 				`{"id":"fc_1","type":"function_call","call_id":"call_1","name":"f","arguments":"{}","status":"completed"},{"type":"function_call_output","call_id":"call_1","output":"1"},` +
 				`{"id":"msg_1","type":"message","role":"assistant","status":"completed","content":[{"type":"output_text","text":"yes","annotations":[],"logprobs":[]}]},` +
-				`{"id":"msg_2","role":"user","content":[{"type":"input_text","text":"t"},{"type":"input_image","image_url":"data:image/png;base64,AAAA","detail":"auto"}]}],"include":["reasoning.encrypted_content"]}`, openai.Policy{},
+				`{"id":"msg_2","role":"user","content":[{"type":"input_text","text":"t"},{"type":"input_image","image_url":"data:image/png;base64,AAAA","detail":"auto"}]}],"include":["reasoning.encrypted_content"]}`,
+			openai.Policy{},
 			`{"model":"gpt-5","input":[{"role":"user","content":"hi"},{"type":"reasoning","summary":[{"type":"summary_text","text":"s"}],"encrypted_content":"gAAA"},` +
 				`{"type":"function_call","call_id":"call_1","name":"f","arguments":"{}","status":"completed"},{"type":"function_call_output","call_id":"call_1","output":"1"},` +
 				`{"type":"message","role":"assistant","status":"completed","content":[{"type":"output_text","text":"yes"}]},` +
@@ -194,6 +197,7 @@ var refusedCalls = []struct {
 	{"item of nothing", responses, `{"model":"m","input":[{}]}`, claviger.CodeInvalidInput, "input[0].type"},
 	{"unknown item", responses, `{"model":"m","input":[{"type":"x"}]}`, claviger.CodeInvalidInput, "input[0].type"},
 	{"reasoning by reference", responses, `{"model":"m","input":[{"type":"reasoning","id":"rs_1","summary":[]}]}`, claviger.CodeInvalidInput, "input[0].encrypted_content"},
+	{"reasoning that was not asked for", responses, `{"model":"m","input":[{"type":"reasoning","encrypted_content":null,"summary":[]}]}`, claviger.CodeInvalidInput, "input[0].encrypted_content"},
 	{"file by id", responses, `{"model":"m","input":[{"role":"user","content":[{"type":"input_file","file_id":"file-1"}]}]}`, claviger.CodeForbidden, "input[0].content[0].type"},
 	{"image by id", responses, `{"model":"m","input":[{"role":"user","content":[{"type":"input_image","file_id":"file-1"}]}]}`, claviger.CodeForbidden, "input[0].content[0].file_id"},
 	{"image by id in a tool's output", responses, `{"model":"m","input":[{"type":"function_call_output","call_id":"c","output":[{"type":"input_image","file_id":"file-1"}]}]}`, claviger.CodeForbidden, "input[0].output[0].file_id"},

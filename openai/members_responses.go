@@ -95,7 +95,10 @@ var callOutputItem = &object{fields: []field{
 var reasoningItem = &object{fields: []field{
 	{name: "type", is: anyString, need: true},
 	ownID,
-	{name: "encrypted_content", is: &shape{kinds: kString, least: 1}, need: true},
+	{
+		name: "encrypted_content", is: &shape{kinds: kString, least: 1}, need: true, take: takeEncrypted,
+		why: `Reasoning comes back with its content alone: ask for it by include ["reasoning.encrypted_content"]`,
+	},
 	{name: "summary", is: list(tagged("type", variant{name: "summary_text", object: plainText}), 0, 0)},
 	{name: "content", is: orNull(list(tagged("type", variant{name: "reasoning_text", object: plainText}), 0, 0))},
 	itemStatus,

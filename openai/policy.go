@@ -2,6 +2,7 @@ package openai
 
 import (
 	"slices"
+	"strings"
 
 	"claviger.dev/claviger/internal/jsonx"
 )
@@ -163,7 +164,8 @@ func (w *walker) judge(f *field, v jsonx.Value) error {
 }
 
 func takeModel(w *walker, f *field, v jsonx.Value) error {
-	w.req.call.Model = v.Str()
+	// A copy, so that the call does not keep the whole body.
+	w.req.call.Model = strings.Clone(v.Str())
 	return w.write(f, v)
 }
 
@@ -184,7 +186,7 @@ func takeStreamOptions(w *walker, f *field, v jsonx.Value) error {
 		w.req.wantsUsage = x.Bool()
 	}
 	if x, ok := v.Get("include_obfuscation"); ok && !x.IsNull() {
-		w.req.obfuscation = x
+		w.req.obfuscation = jsonx.Bool(x.Bool())
 	}
 	return nil
 }
@@ -265,6 +267,15 @@ func takeBackground(w *walker, f *field, v jsonx.Value) error {
 	}
 	if !w.policy.Background {
 		return w.forbidden("", "Background responses are not allowed")
+	}
+	return w.write(f, v)
+}
+
+// takeEncrypted takes the content of a reasoning item. Without it the item is a
+// reference to what was never stored.
+func takeEncrypted(w *walker, f *field, v jsonx.Value) error {
+	if v.IsNull() {
+		return w.invalid("", f.why)
 	}
 	return w.write(f, v)
 }

@@ -1,6 +1,9 @@
 package openai
 
 import (
+	"cmp"
+	"slices"
+
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/internal/jsonx"
 )
@@ -84,7 +87,7 @@ type field struct {
 	is   *shape
 	need bool
 	rule rule
-	// why is what a refusal says.
+	// why is what a refusal says, or that the member is missing.
 	why string
 	// take, when set, does what is to be done with a member instead.
 	take func(w *walker, f *field, v jsonx.Value) error
@@ -203,10 +206,8 @@ func (w *walker) text(s *shape, v jsonx.Value) error {
 	if s.enum == nil {
 		return nil
 	}
-	for _, e := range s.enum {
-		if v.Is(e) {
-			return nil
-		}
+	if slices.ContainsFunc(s.enum, v.Is) {
+		return nil
 	}
 	return w.invalid("", "Not one of the allowed values")
 }
@@ -347,7 +348,7 @@ func (w *walker) members(c *jsonx.Cursor, o *object) error {
 	}
 	for i := range o.fields {
 		if f := &o.fields[i]; f.need && seen&(1<<i) == 0 {
-			return w.invalid(f.name, "This member is required")
+			return w.invalid(f.name, cmp.Or(f.why, "This member is required"))
 		}
 	}
 	return nil

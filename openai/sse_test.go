@@ -8,9 +8,10 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/google/go-cmp/cmp"
+
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/openai"
-	"github.com/google/go-cmp/cmp"
 )
 
 // sent is one event as a test says it.
@@ -145,7 +146,7 @@ func TestBuffered(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := r.n
-	if !f.Buffered() || !f.Buffered() || string(first.Data) != "a" {
+	if !f.Buffered() || string(first.Data) != "a" {
 		t.Fatalf("the second event is not there, or the first is lost: %q", first.Data)
 	}
 	second, err := f.Next()

@@ -6,7 +6,6 @@
 package openai
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 
@@ -21,6 +20,11 @@ const (
 	EndpointModerations claviger.Endpoint = "moderations"
 	EndpointModels      claviger.Endpoint = "models"
 	EndpointModel       claviger.Endpoint = "models.get"
+)
+
+const (
+	get  = "GET"
+	post = "POST"
 )
 
 // Row is one endpoint.
@@ -43,27 +47,27 @@ type Row struct {
 
 // Rows is the endpoint table. What is not in it does not exist here: it is
 // answered 404 and nothing of it is forwarded.
-func Rows() []*Row { return table }
+func Rows() []*Row { return slices.Clone(table) }
 
 var table = []*Row{
 	{
-		Name: EndpointResponses, Method: http.MethodPost, Path: "/responses", Streams: true,
+		Name: EndpointResponses, Method: post, Path: "/responses", Streams: true,
 		object: &object{fields: responsesMembers()}, answer: responseAnswer,
 	},
 	{
-		Name: EndpointChat, Method: http.MethodPost, Path: "/chat/completions", Streams: true,
+		Name: EndpointChat, Method: post, Path: "/chat/completions", Streams: true,
 		object: &object{fields: chatMembers()}, answer: chatAnswer,
 	},
 	{
-		Name: EndpointEmbeddings, Method: http.MethodPost, Path: "/embeddings",
+		Name: EndpointEmbeddings, Method: post, Path: "/embeddings",
 		object: &object{fields: embeddingsMembers()}, answer: embeddingsAnswer,
 	},
 	{
-		Name: EndpointModerations, Method: http.MethodPost, Path: "/moderations",
+		Name: EndpointModerations, Method: post, Path: "/moderations",
 		object: &object{fields: moderationsMembers()}, answer: moderationsAnswer,
 	},
-	{Name: EndpointModels, Method: http.MethodGet, Path: "/models"},
-	{Name: EndpointModel, Method: http.MethodGet, Path: "/models/"},
+	{Name: EndpointModels, Method: get, Path: "/models"},
+	{Name: EndpointModel, Method: get, Path: "/models/"},
 }
 
 // Members lists the members of an endpoint's body that are let through in some

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"slices"
 	"strings"
 
 	"claviger.dev/claviger"
@@ -79,7 +80,7 @@ func (r *Request) capInput(c *claviger.Call, limit int64) error {
 
 // countInput counts the tokens of every text that becomes input.
 func (r *Request) countInput() int64 {
-	v, err := jsonx.Parse(append(r.head[:len(r.head):len(r.head)], '}'))
+	v, err := jsonx.Parse(append(slices.Clip(r.head), '}'))
 	if err != nil {
 		return r.inputBound()
 	}

@@ -7,10 +7,11 @@ import (
 	"testing"
 	"testing/quick"
 
-	"claviger.dev/claviger/internal/jsonx"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"claviger.dev/claviger/internal/jsonx"
 )
 
 // accepted are texts that Parse takes, with the canonical text that it makes.
