@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/base64"
 	"errors"
 	"flag"
 	"math/rand/v2"
@@ -24,7 +25,15 @@ func fakeKey() string {
 // planted puts secrets into a file of testdata.
 func planted(data []byte) (text string, secrets []string) {
 	key, word := fakeKey(), "w"+strconv.FormatUint(rand.Uint64()|1<<63, 36)
-	return strings.NewReplacer("{{KEY}}", key, "{{WORD}}", word).Replace(string(data)), []string{key, word}
+	long := make([]byte, 30)
+	for i := range long {
+		long[i] = byte(rand.UintN(256))
+	}
+	random := "aB3" + base64.RawURLEncoding.EncodeToString(long)
+	aws := "AKIA" + "7QX2M4KD" + strconv.FormatUint(1e7+rand.Uint64N(9e7), 10)
+	jwt := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"someone"}`)) + "." + random
+	secrets = []string{key, word, random, aws, jwt}
+	return strings.NewReplacer("{{KEY}}", key, "{{WORD}}", word, "{{RANDOM}}", random, "{{AWS}}", aws, "{{JWT}}", jwt).Replace(string(data)), secrets
 }
 
 // TestBroken compares what Load says about every broken file with what it said

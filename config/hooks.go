@@ -88,7 +88,7 @@ func Environ(vars []string) Check {
 			name, value, _ := strings.Cut(v, "=")
 			prefix := PublicPrefix(name)
 			shared := len(value) >= minShared && secret[value]
-			if prefix == "" || !shared && !looksSecret(value) {
+			if prefix == "" || !shared && !spends(value) {
 				continue
 			}
 			out = append(out, Problem{

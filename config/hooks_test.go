@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/base64"
 	"slices"
 	"strings"
 	"testing"
@@ -64,8 +65,11 @@ claviger.yaml:8:59: proxy.background: background is not available in this versio
 // TestEnviron holds M-S2: a secret under a public prefix stops the start.
 func TestEnviron(t *testing.T) {
 	key, shared := fakeKey(), strings.Repeat("s3cret", 6)
+	// What apps hand to browsers on purpose: a token of an anonymous role.
+	part := base64.RawURLEncoding.EncodeToString
+	publicToken := part([]byte(`{"alg":"HS256"}`)) + "." + part([]byte(`{"role":"anon"}`)) + "." + part([]byte(strings.Repeat("signature", 4)))
 	text := minimal + "upstream: {keys: [env:OPENAI_API_KEY, env:SHORT]}\n"
-	fine := []string{"OPENAI_API_KEY=" + key, "TICKETS=" + shared, "SHORT=abc", "NEXT_PUBLIC_A=abc", "NEXT_PUBLIC_URL=https://example.com", "PUBLICITY=" + shared, "EMPTY", "NEXT_PUBLIC_EMPTY="}
+	fine := []string{"OPENAI_API_KEY=" + key, "TICKETS=" + shared, "SHORT=abc", "NEXT_PUBLIC_A=abc", "NEXT_PUBLIC_URL=https://example.com", "PUBLICITY=" + shared, "EMPTY", "NEXT_PUBLIC_EMPTY=", "NEXT_PUBLIC_SUPABASE_ANON_KEY=" + publicToken, "NEXT_PUBLIC_ORG=org-" + key[3:]}
 	if _, err := Load("claviger.yaml", []byte(text), nil, Environ(fine)); err != nil {
 		t.Fatal(err)
 	}

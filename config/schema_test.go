@@ -70,7 +70,7 @@ var joined = []string{
 
 // unreadable are the broken files that hold no JSON value at all.
 var unreadable = []string{
-	"action-numbers", "action-schema", "alias-bomb", "alias-cycle", "backquote", "colon-in-text", "complex-key", "control-character", "counts", "duplicate-keys", "empty", "literal-key-as-key", "literal-key-in-text", "literal-secret", "list-in-mapping", "merge-key", "no-colon", "raw-depth", "star-alone", "syntax-odd", "tab", "tagged",
+	"action-numbers", "action-schema", "alias-bomb", "alias-cycle", "backquote", "colon-in-text", "complex-key", "control-character", "counts", "duplicate-keys", "empty", "literal-key-as-key", "literal-key-in-text", "literal-secret", "list-in-mapping", "merge-key", "no-colon", "raw-depth", "secrets-of-many-kinds", "star-alone", "syntax-odd", "tab", "tagged",
 	"two-documents", "unclosed-list", "unclosed-quote", "unknown-alias",
 }
 

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"claviger.dev/claviger"
+	"claviger.dev/claviger/internal/detect"
 )
 
 // The faults about secrets. None of them quotes what it is about.
@@ -68,7 +68,7 @@ func parseRef(s string) (claviger.Ref, error) {
 	case s == "":
 		return "", fault{hasNoValue, "write env:NAME, file:PATH or command:…"}
 	case !ok:
-		return "", literalSecret
+		return "", literalFault(s)
 	}
 	switch scheme {
 	case "env":
@@ -79,7 +79,24 @@ func parseRef(s string) (claviger.Ref, error) {
 		}
 		return claviger.Ref(s), nil
 	}
-	return "", literalSecret
+	return "", literalFault(s)
+}
+
+var spokenName = regexp.MustCompile(`^\$?\{?[A-Z][A-Z0-9]*_[A-Z0-9_]*\}?$`)
+
+// literalFault says what stands where a reference belongs. What might be the
+// name of a variable might be a secret all the same.
+func literalFault(s string) fault {
+	switch {
+	case spokenName.MatchString(s):
+		return fault{literalSecret.message, "if it is the name of a variable, write env: and the name; if it is the secret itself, treat it as leaked and replace it"}
+	case detect.Looks(s):
+		return leaked
+	case detect.IsPlaceholder(s):
+		return fault{literalSecret.message, "write env:NAME, file:PATH or command:…"}
+	default:
+		return literalSecret
+	}
 }
 
 func parseEnvRef(s, name string) (claviger.Ref, error) {
@@ -95,24 +112,49 @@ func parseEnvRef(s, name string) (claviger.Ref, error) {
 	return claviger.Ref(s), nil
 }
 
-// keyLike finds what looks like a key of a provider: the prefix sk- and a run of
-// twenty characters or more.
+// keyLike finds the beginning of a key of OpenAI and of those who make them
+// alike: sk- and a run of twenty characters or more. It is wider than package
+// detect, which wants proof: here a file that nobody sees refuses to load.
 var keyLike = regexp.MustCompile(`(?:^|[^A-Za-z0-9])(sk-[A-Za-z0-9_-]{20,})`)
 
-// looksSecret reports whether a text holds what looks like a provider's key.
-func looksSecret(s string) bool {
-	return strings.Contains(s, "sk-") && findSecret([]byte(s)) >= 0
-}
+const marks = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// looksSecret reports whether a text holds what looks like a key.
+func looksSecret(s string) bool { return findSecret(s) >= 0 }
 
 // findSecret gives where the first key starts, or -1. Names of words with
 // hyphens have no digit and no capital letter.
-func findSecret(b []byte) int {
-	for _, m := range keyLike.FindAllSubmatchIndex(b, -1) {
-		if bytes.ContainsAny(b[m[2]+len("sk-"):m[3]], marks) {
-			return m[2]
+func findSecret(s string) int {
+	if strings.Contains(s, "sk-") {
+		for _, m := range keyLike.FindAllStringSubmatchIndex(s, -1) {
+			if strings.ContainsAny(s[m[2]+len("sk-"):m[3]], marks) {
+				return m[2]
+			}
+		}
+	}
+	for _, m := range detect.Find(s) {
+		if m.Kind != detect.Account && m.Kind != detect.Masked {
+			return m.Start
 		}
 	}
 	return -1
+}
+
+// spends reports whether a text holds a key with which somebody could spend or
+// take over something. Of what detect finds, tokens and Google's keys are
+// meant for browsers as often as not.
+func spends(s string) bool {
+	if strings.Contains(s, "sk-") && keyLike.MatchString(s) {
+		return true
+	}
+	return slices.ContainsFunc(detect.Find(s), func(m detect.Match) bool {
+		switch m.Kind {
+		case detect.Account, detect.Masked, detect.JWT, detect.Google, detect.Bearer:
+			return false
+		default:
+			return true
+		}
+	})
 }
 
 // scanText looks for keys in everything that was not decoded, as in comments.
@@ -124,10 +166,10 @@ func (d *decoder) scanText(data []byte) {
 		}
 	}
 	line := 0
-	for text := range bytes.Lines(data) {
+	for text := range strings.Lines(string(data)) {
 		line++
 		if i := findSecret(text); i >= 0 && !known[line] {
-			column := utf8.RuneCount(text[:i]) + 1
+			column := utf8.RuneCountInString(text[:i]) + 1
 			at := Position{File: d.at.file, Line: line, Column: column}
 			d.problems = append(d.problems, Problem{Position: at, Message: leaked.message, Hint: leaked.hint})
 		}
@@ -138,8 +180,6 @@ func (d *decoder) scanText(data []byte) {
 // hyphens fit it too, so nothing is refused for it; it is only not repeated.
 var glued = regexp.MustCompile(`sk-[A-Za-z0-9_-]{16,}`)
 
-const marks = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
 // scrub takes everything out of a text that could be a key, and what could
 // steer a terminal.
 func scrub(s string) string {
@@ -149,6 +189,7 @@ func scrub(s string) string {
 		}
 		return unicode.ReplacementChar
 	}, s)
+	s = detect.Replace(s, "[…]")
 	if !strings.Contains(s, "sk-") {
 		return s
 	}
