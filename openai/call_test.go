@@ -372,6 +372,7 @@ func TestInputBound(t *testing.T) {
 		{"not counted when bytes fit", long, "m", func(_, _ string) int64 { panic("counted") }, 2000, 900, 1100},
 		{"image by number", image, "m", nil, 5000, 4096, 4400},
 		{"image of gpt-4o-mini", image, "gpt-4o-mini", nil, 50_000, 48_169, 48_500},
+		{"image of a fine-tuned gpt-4o-mini", image, "ft:gpt-4o-mini:acme::1", nil, 50_000, 48_169, 48_500},
 		{"image over", image, "gpt-4o-mini", words, 30_000, 0, 0},
 		{"original image", strings.Replace(image, "#", `,"detail":"original"`, 1), "m", nil, 20_000, 16_384, 17_000},
 	} {

@@ -75,7 +75,6 @@ func (e *Events) response(dst []byte, v jsonx.Value) ([]byte, error) {
 	ev := findEvent(kind)
 	if ev == nil {
 		if kind.Is("error") {
-			e.b.sequence++
 			return dst, inStream(v)
 		}
 		return dst, nil

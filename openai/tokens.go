@@ -38,7 +38,7 @@ func (r *Request) imageBound() int64 {
 	if r.originals {
 		per = imageTokensOriginal
 	}
-	if strings.HasPrefix(r.call.Model, "gpt-4o-mini") {
+	if strings.Contains(r.call.Model, "gpt-4o-mini") {
 		per = imageTokensMini
 	}
 	return per * r.images
