@@ -21,7 +21,11 @@ func Node(t testing.TB, dir string) string {
 	if err != nil {
 		lacking(t, "node is not installed")
 	}
-	if _, err := os.Stat(filepath.Join(dir, "package.json")); err != nil {
+	wanted, err := os.Stat(filepath.Join(dir, "package.json"))
+	if err != nil {
+		return node
+	}
+	if done, err := os.Stat(filepath.Join(dir, "node_modules", ".package-lock.json")); err == nil && !done.ModTime().Before(wanted.ModTime()) {
 		return node
 	}
 	npm, err := exec.LookPath("npm")
@@ -30,7 +34,7 @@ func Node(t testing.TB, dir string) string {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, npm, "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error")
+	cmd := exec.CommandContext(ctx, npm, "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--legacy-peer-deps", "--loglevel=error")
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		lacking(t, fmt.Sprintf("npm install in %s failed: %v\n%s", dir, err, out))

@@ -67,7 +67,7 @@ func (k *keyring) seal(claims claviger.Claims) (string, error) {
 	if k.version == 4 {
 		enc, with = jose.A256GCM, k.gcm
 	}
-	sealer, err := jose.NewEncrypter(enc, jose.Recipient{Algorithm: jose.DIRECT, Key: with[0].key, KeyID: with[0].kid}, nil)
+	sealer, err := jose.NewEncrypter(enc, jose.Recipient{Algorithm: jose.DIRECT, Key: with[0].bytes(), KeyID: with[0].kid}, nil)
 	if err != nil {
 		return "", fmt.Errorf("authjs: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/authn/internal/credential"
 	"claviger.dev/claviger/internal/jsonx"
+	"claviger.dev/claviger/internal/seal"
 )
 
 var (
@@ -124,11 +125,18 @@ func (s *sealed) readHeader(h jsonx.Value) error {
 	return nil
 }
 
-// derived is a key made from a secret.
+// derived is a key made from a secret. It is held by handle, so that no way of
+// printing shows it.
 type derived struct {
 	kid string // empty in version 4
-	key []byte
+	key claviger.Secret
 }
+
+func newDerived(key []byte) derived {
+	return derived{kid: thumbprint(key), key: claviger.NewSecret(key)}
+}
+
+func (d derived) bytes() []byte { return d.key.Reveal(seal.ForReveal()) }
 
 // keyring holds the keys of one version of Auth.js under one cookie name, in
 // the order of the secrets.
@@ -147,7 +155,7 @@ func newKeyring(version int, cookie string, secrets []claviger.Secret) (*keyring
 			if err != nil {
 				return nil, fmt.Errorf("authjs: %w", err)
 			}
-			k.gcm = append(k.gcm, derived{key: key})
+			k.gcm = append(k.gcm, derived{key: claviger.NewSecret(key)})
 			continue
 		}
 		info := "Auth.js Generated Encryption Key (" + cookie + ")"
@@ -159,8 +167,8 @@ func newKeyring(version int, cookie string, secrets []claviger.Secret) (*keyring
 		if err != nil {
 			return nil, fmt.Errorf("authjs: %w", err)
 		}
-		k.cbc = append(k.cbc, derived{kid: thumbprint(long), key: long})
-		k.gcm = append(k.gcm, derived{kid: thumbprint(short), key: short})
+		k.cbc = append(k.cbc, newDerived(long))
+		k.gcm = append(k.gcm, newDerived(short))
 	}
 	return k, nil
 }
@@ -204,7 +212,7 @@ func (k *keyring) open(s *sealed) ([]byte, error) {
 		if err != nil {
 			return nil, errForm
 		}
-		if payload, err := jwe.Decrypt(d.key); err == nil {
+		if payload, err := jwe.Decrypt(d.bytes()); err == nil {
 			return payload, nil
 		}
 	}

@@ -116,7 +116,7 @@ func (a *Authenticator) ClientAddr(header string, now time.Time) (netip.Addr, er
 		if f.key != "" && f.key != k.Name {
 			continue
 		}
-		if hmac.Equal(sig, clientMAC(k.secret, f.key, f.addr, f.t)) {
+		if hmac.Equal(sig, clientMAC(credential.Bytes(k.Secret), f.key, f.addr, f.t)) {
 			return addr.Unmap(), nil
 		}
 	}

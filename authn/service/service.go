@@ -62,10 +62,10 @@ type Authenticator struct {
 	keys []known
 }
 
+// known is a key whose secret has no trailing newline.
 type known struct {
 	Key
-	sum    [sha256.Size]byte
-	secret []byte
+	sum [sha256.Size]byte
 }
 
 var name = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
@@ -115,7 +115,8 @@ func newKnown(k Key) (known, error) {
 	if k.Realm == "" {
 		k.Realm = "app"
 	}
-	return known{Key: k, sum: sha256.Sum256(b), secret: b}, nil
+	k.Secret = claviger.NewSecret(b)
+	return known{Key: k, sum: sha256.Sum256(b)}, nil
 }
 
 // Authenticate compares the bearer with every key in constant time. A bearer

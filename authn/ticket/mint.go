@@ -89,7 +89,7 @@ func (q *Request) life() (time.Duration, error) {
 
 func (a *Authenticator) sign(body []byte) (string, error) {
 	o := (&jose.SignerOptions{}).WithType(typ).WithHeader("kid", a.keys[0].id)
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: a.keys[0].bytes}, o)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: a.keys[0].bytes()}, o)
 	if err != nil {
 		return "", fmt.Errorf("ticket: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/authn/internal/credential"
+	"claviger.dev/claviger/internal/seal"
 )
 
 // Method is the name under which the authenticator vouches for callers.
@@ -67,10 +68,13 @@ type Authenticator struct {
 	memory   *credential.Memory
 }
 
+// key holds its secret by handle, so that no way of printing shows it.
 type key struct {
-	id    string
-	bytes []byte
+	id     string
+	secret claviger.Secret
 }
+
+func (k key) bytes() []byte { return k.secret.Reveal(seal.ForReveal()) }
 
 // New returns an Authenticator, or an error that names the setting that is
 // wrong.
@@ -87,7 +91,8 @@ func New(o Options) (*Authenticator, error) {
 		if len(b) < minSecret {
 			return nil, fmt.Errorf("ticket: secrets[%d] is shorter than %d bytes: make one with claviger secret new", i, minSecret)
 		}
-		a.keys = append(a.keys, key{id: claviger.NewSecret(b).Fingerprint(), bytes: b})
+		own := claviger.NewSecret(b)
+		a.keys = append(a.keys, key{id: own.Fingerprint(), secret: own})
 	}
 	if a.audience == "" {
 		a.audience = issuer

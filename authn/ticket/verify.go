@@ -125,7 +125,7 @@ func (a *Authenticator) signed(token, kid string) ([]byte, error) {
 		if kid != "" && kid != k.id {
 			continue
 		}
-		if body, err := jws.Verify(k.bytes); err == nil {
+		if body, err := jws.Verify(k.bytes()); err == nil {
 			return body, nil
 		}
 	}

@@ -26,7 +26,11 @@ type Key struct {
 // the same text can be presented, since what is good as one may be nothing as
 // another.
 func KeyOf(credential string, way uint8) Key {
-	return Key{sum: sha256.Sum256([]byte(credential)), way: way}
+	var room [2 << 10]byte // on the stack, for all but large sessions
+	if len(credential) > len(room) {
+		return Key{sum: sha256.Sum256([]byte(credential)), way: way}
+	}
+	return Key{sum: sha256.Sum256(room[:copy(room[:], credential)]), way: way}
 }
 
 // Memory holds the callers of tokens that were found good, until the tokens
@@ -87,15 +91,14 @@ func (m *Memory) Get(k Key, now time.Time) (*claviger.Principal, bool) {
 // Put remembers the caller of a credential of that many bytes until then.
 func (m *Memory) Put(k Key, p *claviger.Principal, until time.Time, size int) {
 	e := entry{caller: p, until: until, cost: size*weight + overhead}
-	if e.cost > m.budget {
-		return
-	}
 	s := &m.shard[k.sum[0]%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m.forget(s, k)
 	delete(s.old, k)
-	m.add(s, k, e)
+	if e.cost <= m.budget {
+		m.add(s, k, e)
+	}
 }
 
 func (m *Memory) add(s *shard, k Key, e entry) {
