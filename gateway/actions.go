@@ -72,6 +72,7 @@ func (x *exchange) bindAction(a *action.Action, format streamFormat) (*action.Bo
 type actionEvents struct {
 	*action.Stream
 	encoder action.Encoder
+	text    []byte
 }
 
 func (x *exchange) streamAction(a *admitted, b *action.Bound, format streamFormat) error {
@@ -85,11 +86,15 @@ func (x *exchange) streamAction(a *admitted, b *action.Bound, format streamForma
 // Append implements translator.
 func (t *actionEvents) Append(dst []byte, f openai.Frame) ([]byte, error) {
 	delta, err := t.Event(f.Data)
+	t.text = append(t.text[:0], delta...)
 	if err != nil {
 		return dst, err
 	}
 	return t.encoder.AppendDelta(dst, delta), nil
 }
+
+// Text implements translator.
+func (t *actionEvents) Text() []byte { return t.text }
 
 // AppendEnd implements translator.
 func (t *actionEvents) AppendEnd(dst []byte) ([]byte, error) {

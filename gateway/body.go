@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"claviger.dev/claviger"
 )
@@ -46,7 +47,8 @@ func (x *exchange) mediaType(allowed ...string) (kind string, params map[string]
 // streamed while the answer is written loses answers (golang.org/issue/15527 and
 // its kin), and what is forwarded must be what was checked.
 func (x *exchange) readBody() ([]byte, error) {
-	deadline := x.g.options.Now().Add(x.g.options.BodyTimeout)
+	x.bodyRead = true
+	deadline := time.Now().Add(x.g.options.BodyTimeout)
 	if err := x.rc.SetReadDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return nil, &claviger.Error{Code: claviger.CodeInternal, Err: err}
 	}

@@ -32,6 +32,8 @@ type exchange struct {
 	// html says that the caller is a form in a browser and reads pages.
 	html      bool
 	committed bool
+	// bodyRead says that the body was read to its end or its limit.
+	bodyRead  bool
 	standings []claviger.Standing
 	event     claviger.Event
 }
@@ -52,6 +54,12 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	h["Cache-Control"] = []string{"private, no-store"}
 	h["X-Content-Type-Options"] = []string{"nosniff"}
 	h["Referrer-Policy"] = []string{"no-referrer"}
+	if len(r.TransferEncoding) > 0 {
+		// There may have been a length, too, by which somebody before us read
+		// another request out of what follows. net/http does not tell (RFC
+		// 9112, section 6.3).
+		h["Connection"] = []string{"close"}
+	}
 	return x
 }
 
@@ -71,14 +79,16 @@ func (x *exchange) serve() error {
 		x.event.Route = "preflight"
 		return x.preflight(rt)
 	}
+	if err == nil {
+		x.route, x.event.Route = rt, rt.name
+		x.negotiate()
+	}
 	if ipErr := x.chargeAddress(); ipErr != nil {
 		return ipErr
 	}
 	if err != nil {
 		return err
 	}
-	x.route, x.event.Route = rt, rt.name
-	x.negotiate()
 	if x.r.ContentLength > x.s.MaxBody {
 		return &claviger.Error{Code: claviger.CodeTooLarge}
 	}
@@ -110,8 +120,11 @@ func headerBytes(h http.Header) int {
 func (x *exchange) identifyClient() {
 	addr, known := netx.ClientAddr(x.r, x.s.TrustedProxies)
 	if signed := x.r.Header["Claviger-Client"]; len(signed) == 1 && x.s.ClientVerifier != nil {
-		a, err := x.s.ClientVerifier.ClientAddr(signed[0], x.g.options.Now())
-		addr, known = a, err == nil
+		// One that is not good is as good as none: a limit must not go away
+		// because of a header that anybody can send.
+		if a, err := x.s.ClientVerifier.ClientAddr(signed[0], x.g.options.Now()); err == nil {
+			addr, known = a, true
+		}
 	}
 	if known {
 		x.client, x.clientKnown = netx.Prefix(addr), true
@@ -206,21 +219,14 @@ func (x *exchange) end() {
 	}
 }
 
-// panicText names the panic without its value, which may hold a prompt.
-func panicText(cause any) string {
-	if err, ok := cause.(error); ok {
-		return fmt.Sprintf("%T", err)
-	}
-	if s, ok := cause.(string); ok && len(s) < 80 {
-		return s
-	}
-	return fmt.Sprintf("%T", cause)
-}
+// panicText names the panic without its value, which may hold a prompt. The
+// stack beside it says where to look.
+func panicText(cause any) string { return fmt.Sprintf("%T", cause) }
 
 func (x *exchange) account() {
 	x.event.Duration = x.g.options.Now().Sub(x.event.Started)
 	ctx := context.WithoutCancel(x.r.Context())
-	x.g.options.Logger.LogAttrs(ctx, levelOf(x.event.Status), "request", slog.Any("", &x.event))
+	x.g.options.Logger.LogAttrs(ctx, levelOf(&x.event), "request", slog.Any("", &x.event))
 	if x.g.options.Recorder == nil {
 		return
 	}
@@ -230,8 +236,9 @@ func (x *exchange) account() {
 	}
 }
 
-func levelOf(status int) slog.Level {
-	if status >= http.StatusInternalServerError {
+// levelOf is the level of a request's line. That a caller left is no error.
+func levelOf(e *claviger.Event) slog.Level {
+	if e.Status >= http.StatusInternalServerError && !e.CallerGone {
 		return slog.LevelError
 	}
 	return slog.LevelInfo

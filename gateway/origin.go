@@ -166,7 +166,6 @@ func (x *exchange) preflight(rt *route) error {
 		h.Set("Access-Control-Allow-Headers", strings.Join(ask, ", "))
 	}
 	h.Set("Access-Control-Max-Age", preflightMaxAge)
-	x.event.Status = http.StatusNoContent
-	x.w.WriteHeader(http.StatusNoContent)
+	x.commit(http.StatusNoContent)
 	return nil
 }

@@ -80,7 +80,6 @@ func (x *exchange) writePage(status int, p page) error {
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	x.limitHeaders()
 	x.commit(status)
-	x.setWriteDeadline()
 	if _, err := x.w.Write(b.Bytes()); err != nil {
 		x.event.CallerGone = true
 	}

@@ -131,7 +131,6 @@ func (x *exchange) write(status int, contentType string, body []byte) error {
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	x.limitHeaders()
 	x.commit(status)
-	x.setWriteDeadline()
 	if _, err := x.w.Write(body); err != nil {
 		x.event.CallerGone = true
 	}
@@ -146,7 +145,9 @@ func (x *exchange) listModels(c caller) error {
 	if err != nil {
 		return err
 	}
-	hold, err := x.g.options.Admission.Admit(x.r.Context(), bind(nil, rates(d.Limits), scopeUser, c.pseudonym, worst{requests: 1}))
+	charges := bind(nil, rates(d.Limits), scopeUser, c.pseudonym, worst{requests: 1})
+	charges = bind(charges, rates(c.Limits), scopeCredential, c.pseudonym, worst{requests: 1})
+	hold, err := x.g.options.Admission.Admit(x.r.Context(), charges)
 	if err != nil {
 		return limitsError(err)
 	}

@@ -25,14 +25,20 @@ func (x *exchange) fail(err error) {
 		return
 	}
 	x.failureHeaders(e)
-	switch {
-	case x.html:
+	if x.html {
 		x.failurePage(e)
-	case x.path == proxyPrefix || strings.HasPrefix(x.path, proxyPrefix+"/"):
-		x.failureBody(e, openai.AppendError(nil, e))
-	default:
-		x.failureBody(e, action.AppendError(nil, e))
+		return
 	}
+	shape := action.AppendError
+	if x.path == proxyPrefix || strings.HasPrefix(x.path, proxyPrefix+"/") {
+		shape = openai.AppendError
+	}
+	body := shape(nil, e)
+	if x.s.Tripwire != nil && x.s.Tripwire.Contains(body) {
+		x.event.Cause = errTripwire.Error()
+		body = shape(nil, &claviger.Error{Code: e.Code})
+	}
+	x.failureBody(e, body)
 }
 
 func (x *exchange) failureHeaders(e *claviger.Error) {
@@ -66,7 +72,6 @@ func (x *exchange) failureBody(e *claviger.Error, body []byte) {
 	if x.r.Method == http.MethodHead {
 		return
 	}
-	x.setWriteDeadline()
 	if _, err := x.w.Write(body); err != nil {
 		x.event.CallerGone = true
 	}

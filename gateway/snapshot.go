@@ -74,7 +74,7 @@ type Minter interface {
 }
 
 // ClientVerifier checks the signed address that an app server hands over. On
-// error the address is not known.
+// error the header counts as absent.
 type ClientVerifier interface {
 	ClientAddr(header string, now time.Time) (netip.Addr, error)
 }
@@ -83,7 +83,7 @@ type ClientVerifier interface {
 type compiled struct {
 	Snapshot
 	routes map[string]*route
-	// proxied are the rows whose path has a variable part.
+	// open are the endpoints of the proxy that can be called.
 	open map[claviger.Endpoint]bool
 }
 

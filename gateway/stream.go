@@ -23,6 +23,9 @@ const (
 	// deadlineSlack is how stale a write deadline may be: setting one for each
 	// event would cost more than it tells.
 	deadlineSlack = 5 * time.Second
+	// longPrefix is how much of the beginning of a key the model's words may end
+	// in before they wait for what follows. Less of it tells nothing.
+	longPrefix = 12
 )
 
 var heartbeat = []byte(": \n\n")
@@ -32,6 +35,9 @@ type translator interface {
 	// Append adds what the caller is to see of one event, possibly nothing. An
 	// error ends the stream with an event that says so.
 	Append(dst []byte, f openai.Frame) ([]byte, error)
+	// Text is the piece of the model's words that the last Append added, in
+	// JSON without its quotes.
+	Text() []byte
 	// AppendEnd adds what follows the provider's proper end.
 	AppendEnd(dst []byte) ([]byte, error)
 	AppendError(dst []byte, e *claviger.Error) []byte
@@ -81,6 +87,10 @@ type eventWriter struct {
 	cancel   context.CancelFunc
 	passage  *redact.Passage
 	buf, out []byte
+	// words watches the pieces of the model's words, in none of which a key has
+	// to be whole; held is how many bytes at their end may begin one.
+	words *redact.Passage
+	held  int
 
 	mu       sync.Mutex
 	timer    *time.Timer
@@ -94,8 +104,10 @@ type eventWriter struct {
 func newEventWriter(x *exchange, cancel context.CancelFunc) *eventWriter {
 	w := &eventWriter{x: x, cancel: cancel, last: time.Now()}
 	if x.s.Tripwire != nil {
-		w.passage = x.s.Tripwire.Stream()
+		w.passage, w.words = x.s.Tripwire.Stream(), x.s.Tripwire.Stream()
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.timer = time.AfterFunc(x.g.options.Heartbeat, w.beat)
 	return w
 }
@@ -138,8 +150,8 @@ func (w *eventWriter) send(p []byte) {
 		return
 	}
 	now := time.Now()
-	if w.deadline.Sub(now) < w.x.g.options.Stall-deadlineSlack {
-		w.deadline = now.Add(w.x.g.options.Stall)
+	if stall := w.x.g.options.Stall; w.deadline.Sub(now) < stall-min(deadlineSlack, stall/4) {
+		w.deadline = now.Add(stall)
 		// Not supported means that nobody can stall.
 		_ = w.x.rc.SetWriteDeadline(w.deadline)
 	}
@@ -197,6 +209,9 @@ func (w *eventWriter) pump(body io.Reader, t translator, cancel context.CancelFu
 		if w.buf, err = t.Append(w.buf, f); err != nil {
 			return err, false
 		}
+		if err := w.watch(t.Text()); err != nil {
+			return err, true
+		}
 		if t.Done() {
 			if w.buf, err = t.AppendEnd(w.buf); err != nil {
 				return err, false
@@ -207,13 +222,27 @@ func (w *eventWriter) pump(body io.Reader, t translator, cancel context.CancelFu
 			drain(frames, cancel)
 			return nil, false
 		}
-		if frames.Buffered() {
+		if w.held >= longPrefix || frames.Buffered() {
 			continue
 		}
 		if err := w.flushSome(); err != nil {
 			return err, true
 		}
 	}
+}
+
+// watch looks for a key in the model's words, across events.
+func (w *eventWriter) watch(text []byte) error {
+	if w.words == nil || len(text) == 0 {
+		return nil
+	}
+	out, err := w.words.Pass(w.out[:0], text)
+	if err != nil {
+		return errTripwire
+	}
+	w.held += len(text) - len(out)
+	w.out = out[:0]
+	return nil
 }
 
 func (w *eventWriter) flushSome() error {
@@ -292,11 +321,10 @@ func (w *eventWriter) failed(t translator, err error, broken bool) error {
 }
 
 func (w *eventWriter) sendError(t translator, e *claviger.Error) {
-	w.buf = t.AppendError(w.buf[:0], e)
-	if w.passage != nil {
-		// What the tripwire held back belongs to events that were not whole.
-		w.passage = w.x.s.Tripwire.Stream()
+	if w.held >= longPrefix {
+		w.buf = w.buf[:0]
 	}
+	w.buf = t.AppendError(w.buf, e)
 	if err := w.finish(); err != nil {
 		panic(http.ErrAbortHandler)
 	}

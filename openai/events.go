@@ -26,6 +26,7 @@ var errInStream = errors.New("the provider reported an error inside the stream")
 // that no table names, and after the end. The error is a *claviger.Error; then
 // nothing is appended and the stream is over.
 func (e *Events) Append(dst []byte, f Frame) (out []byte, err error) {
+	e.b.text = e.b.text[:0]
 	if e.done {
 		return dst, nil
 	}
@@ -128,6 +129,10 @@ func (e *Events) AppendError(dst []byte, err *claviger.Error) []byte {
 	dst = appendInt(dst, e.b.sequence+1)
 	return append(dst, "}\n\n"...)
 }
+
+// Text is the piece of the model's words that the last Append passed on, as it
+// stands in JSON, without its quotes. It is good until the next Append.
+func (e *Events) Text() []byte { return e.b.text }
 
 // Done reports whether the endpoint's own proper end was seen: [DONE], or
 // response.completed, response.incomplete or response.failed.

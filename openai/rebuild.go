@@ -81,7 +81,9 @@ type rebuild struct {
 	// stream says everything more than once.
 	counting      bool
 	bytes, deltas int64
-	sequence      int64
+	// text is what was counted of the last event.
+	text     []byte
+	sequence int64
 	// metered says that the last event or answer reported usage.
 	metered bool
 	// empty says that the last "choices" had no element.
@@ -304,6 +306,7 @@ func (b *rebuild) count(written []byte) {
 	if n := len(written) - len(`""`); b.counting && n > 0 && written[0] == '"' {
 		b.bytes += int64(n)
 		b.deltas++
+		b.text = append(b.text, written[1:1+n]...)
 	}
 }
 
