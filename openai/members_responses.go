@@ -97,7 +97,7 @@ var reasoningItem = &object{fields: []field{
 	ownID,
 	{
 		name: "encrypted_content", is: &shape{kinds: kString, least: 1}, need: true, take: takeEncrypted,
-		why: `Reasoning comes back with its content alone: ask for it by include ["reasoning.encrypted_content"]`,
+		missing: `Reasoning comes back with its content alone: ask for it by include ["reasoning.encrypted_content"]`,
 	},
 	{name: "summary", is: list(tagged("type", variant{name: "summary_text", object: plainText}), 0, 0)},
 	{name: "content", is: orNull(list(tagged("type", variant{name: "reasoning_text", object: plainText}), 0, 0))},

@@ -60,7 +60,7 @@ func gateInstructions(w *walker) error {
 	if w.policy.ClientInstructions {
 		return nil
 	}
-	return w.forbidden("role", "Instructions are the server's: send messages of the roles user, assistant and tool")
+	return w.refuse("role", whyRole)
 }
 
 // gateTool lets a tool of that kind through when the policy names it.
@@ -75,7 +75,7 @@ func gateMember(kind string) func(*walker) error {
 
 func (w *walker) tool(kind, name string) error {
 	if !w.policy.allowsTool(kind) {
-		return w.forbidden(name, whyHosted)
+		return w.refuse(name, whyHosted)
 	}
 	if !slices.ContainsFunc(w.req.tools, func(t broughtTool) bool { return t.kind == kind }) {
 		w.req.tools = append(w.req.tools, broughtTool{kind, w.param(name)})
@@ -88,7 +88,7 @@ func gateSearchItem(w *walker) error {
 	if w.policy.allowsTool("web_search") || w.policy.allowsTool("web_search_preview") {
 		return nil
 	}
-	return w.forbidden("type", whyHosted)
+	return w.refuse("type", whyHosted)
 }
 
 // untypedItem is a message, or a bare reference to a stored item.
@@ -98,19 +98,19 @@ func untypedItem(w *walker, start jsonx.Cursor) (*object, error) {
 		return w.choose(item.Cursor(), messageByRole)
 	}
 	if _, ok := item.Get("id"); ok {
-		return nil, w.forbidden("id", whyStored)
+		return nil, w.refuse("id", whyStored)
 	}
 	return nil, w.invalid("type", "This member is required")
 }
 
-func refuseStored(w *walker, _ jsonx.Value) error { return w.forbidden("", whyStored) }
+func refuseStored(w *walker, _ jsonx.Value) error { return w.refuse("", whyStored) }
 
 func onlyTextModality(w *walker, v jsonx.Value) error {
 	switch {
 	case v.Is("text"):
 		return nil
 	case v.Is("audio"):
-		return w.forbidden("", whyAudio)
+		return w.refuse("", whyAudio)
 	default:
 		return w.invalid("", "Not one of the allowed values")
 	}
@@ -120,14 +120,14 @@ func onlyStandardMode(w *walker, v jsonx.Value) error {
 	if v.Is("standard") {
 		return nil
 	}
-	return w.forbidden("", whyUnpriced)
+	return w.refuse("", whyUnpriced)
 }
 
 func checkPrompt(w *walker, v jsonx.Value) error {
 	if slices.Contains(w.policy.Prompts, v.Str()) {
 		return nil
 	}
-	return w.forbidden("", "This stored prompt is not allowed")
+	return w.refuse("", whyPrompt)
 }
 
 // includes lists the values of include, each with the tool that it needs.
@@ -148,7 +148,7 @@ func checkInclude(w *walker, v jsonx.Value) error {
 			continue
 		}
 		if x.tool != "" && !slices.Contains(w.policy.Tools, x.tool) {
-			return w.forbidden("", whyHosted)
+			return w.refuse("", whyHosted)
 		}
 		return nil
 	}
@@ -246,7 +246,7 @@ func (w *walker) configured(f *field, v jsonx.Value, handling string) (kept bool
 	case "drop":
 		return false, w.judge(f, v)
 	default:
-		return false, w.forbidden("", "This member is not allowed here")
+		return false, w.refuse("", whyConfigured)
 	}
 }
 
@@ -255,7 +255,7 @@ func takeInstructions(w *walker, f *field, v jsonx.Value) error {
 		return nil
 	}
 	if !w.policy.ClientInstructions {
-		return w.forbidden("", "Instructions are the server's: leave this member out")
+		return w.refuse("", whyInstructions)
 	}
 	w.req.own.instructions = true
 	return w.write(f, v)
@@ -266,7 +266,7 @@ func takeBackground(w *walker, f *field, v jsonx.Value) error {
 		return err
 	}
 	if !w.policy.Background {
-		return w.forbidden("", "Background responses are not allowed")
+		return w.refuse("", whyBackground)
 	}
 	return w.write(f, v)
 }
@@ -275,7 +275,7 @@ func takeBackground(w *walker, f *field, v jsonx.Value) error {
 // reference to what was never stored.
 func takeEncrypted(w *walker, f *field, v jsonx.Value) error {
 	if v.IsNull() {
-		return w.invalid("", f.why)
+		return w.invalid("", f.missing)
 	}
 	return w.write(f, v)
 }

@@ -87,8 +87,10 @@ type field struct {
 	is   *shape
 	need bool
 	rule rule
-	// why is what a refusal says, or that the member is missing.
-	why string
+	// why is the reason of a refusal.
+	why refusal
+	// missing is what is said when a needed member is not there.
+	missing string
 	// take, when set, does what is to be done with a member instead.
 	take func(w *walker, f *field, v jsonx.Value) error
 	// counts says that the member's text becomes input tokens.
@@ -109,7 +111,7 @@ type variant struct {
 	name   string
 	object *object
 	union  *union
-	why    string
+	why    refusal
 }
 
 // maxElements bounds arrays that name no bound of their own.
@@ -152,8 +154,8 @@ func (w *walker) invalid(name, detail string) error {
 	return &claviger.Error{Code: claviger.CodeInvalidInput, Param: w.param(name), Detail: detail}
 }
 
-func (w *walker) forbidden(name, detail string) error {
-	return &claviger.Error{Code: claviger.CodeForbidden, Param: w.param(name), Detail: detail}
+func (w *walker) refuse(name string, why refusal) error {
+	return &claviger.Error{Code: why.code, Param: w.param(name), Detail: why.detail}
 }
 
 // value checks the value at the cursor and writes it.
@@ -304,7 +306,7 @@ func (w *walker) variant(u *union, tag jsonx.Value, start jsonx.Cursor) (*object
 		case x.union != nil:
 			return w.choose(start, x.union)
 		case x.object == nil:
-			return nil, w.forbidden(u.tag, x.why)
+			return nil, w.refuse(u.tag, x.why)
 		default:
 			return x.object, nil
 		}
@@ -348,7 +350,7 @@ func (w *walker) members(c *jsonx.Cursor, o *object) error {
 	}
 	for i := range o.fields {
 		if f := &o.fields[i]; f.need && seen&(1<<i) == 0 {
-			return w.invalid(f.name, cmp.Or(f.why, "This member is required"))
+			return w.invalid(f.name, cmp.Or(f.missing, "This member is required"))
 		}
 	}
 	return nil
@@ -381,7 +383,7 @@ func (w *walker) member(c *jsonx.Cursor, f *field) error {
 	switch f.rule {
 	case refuse:
 		if !c.Value().IsNull() {
-			return w.forbidden("", f.why)
+			return w.refuse("", f.why)
 		}
 		return nil
 	case drop:

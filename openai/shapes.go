@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"claviger.dev/claviger"
 	"claviger.dev/claviger/internal/jsonx"
 )
 
@@ -117,14 +118,27 @@ var imageDetail = &shape{
 	},
 }
 
-const (
-	whyStored   = "References to stored objects are not allowed"
-	whyFile     = "Files are not allowed: send text or images"
-	whyAudio    = "Audio is not allowed"
-	whyUnpriced = "This member is not allowed: what it costs is not known beforehand"
-	whyRetained = "This member is not allowed: it keeps data at the provider"
-	whyProgram  = "Tools that the provider calls by a program are not allowed"
-	whyHosted   = "This type of tool is not allowed"
+// refusal is why something is refused that the provider would take.
+type refusal struct {
+	code   claviger.Code
+	detail string
+}
+
+// whyStored is said of every reference to an object of the account, whoever
+// made it: nothing here knows owners, so there is no reference that is allowed.
+var (
+	whyStored       = refusal{claviger.CodeForbidden, "References to stored objects are not allowed: send the content itself"}
+	whyFile         = refusal{claviger.CodeForbidden, "Files are not allowed: send text or images"}
+	whyAudio        = refusal{claviger.CodeForbidden, "Audio is not allowed"}
+	whyUnpriced     = refusal{claviger.CodeForbidden, "This is not allowed: what it costs is not known beforehand"}
+	whyRetained     = refusal{claviger.CodeForbidden, "This is not allowed: it keeps data at the provider"}
+	whyProgram      = refusal{claviger.CodeForbidden, "Tools that the provider calls by a program are not allowed"}
+	whyHosted       = refusal{claviger.CodeForbidden, "This type of tool is not allowed"}
+	whyRole         = refusal{claviger.CodeForbidden, "Instructions are the server's: send messages of the roles user, assistant and tool"}
+	whyInstructions = refusal{claviger.CodeForbidden, "Instructions are the server's: leave this member out"}
+	whyPrompt       = refusal{claviger.CodeForbidden, "This stored prompt is not allowed"}
+	whyConfigured   = refusal{claviger.CodeForbidden, "This member is not allowed here"}
+	whyBackground   = refusal{claviger.CodeForbidden, "Background responses are not allowed"}
 )
 
 // cacheFields are the members that steer the provider's prompt cache. A longer
@@ -133,7 +147,7 @@ var cacheFields = []field{
 	{name: "prompt_cache_key", is: nullString},
 	{name: "prompt_cache_retention", is: &shape{kinds: kString | kNull, check: func(w *walker, v jsonx.Value) error {
 		if !v.Is("in_memory") && !v.Is("in-memory") {
-			return w.forbidden("", whyRetained)
+			return w.refuse("", whyRetained)
 		}
 		return nil
 	}}},

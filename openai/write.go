@@ -50,7 +50,7 @@ func (r *Request) oblige(c *claviger.Call, o claviger.Obligation) error {
 	case claviger.ObligeTools:
 		for _, t := range r.tools {
 			if !slices.Contains(o.Values, t.kind) {
-				return &claviger.Error{Code: claviger.CodeForbidden, Param: t.param, Detail: whyHosted}
+				return &claviger.Error{Code: whyHosted.code, Param: t.param, Detail: whyHosted.detail}
 			}
 		}
 		return nil
