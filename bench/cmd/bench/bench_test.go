@@ -99,11 +99,15 @@ func TestRatio(t *testing.T) {
 	s.add("m", "fewer", 1)
 	for range 3 {
 		s.add("m", "zero", 0)
+		s.add("m", "negative", -1)
 	}
 	if r, ok := s.ratio("m", "a", "b"); !ok || math.Abs(r-0.5) > 1e-9 {
 		t.Errorf("%g %t", r, ok)
 	}
-	for _, to := range []string{"none", "fewer", "zero"} {
+	if _, ok := s.ratio("m", "negative", "b"); ok {
+		t.Error("a ratio of what is negative")
+	}
+	for _, to := range []string{"none", "fewer", "zero", "negative"} {
 		if _, ok := s.ratio("m", "a", to); ok {
 			t.Errorf("a ratio to %q", to)
 		}

@@ -68,7 +68,8 @@ func (s *sheet) of(measure, subject string) summary {
 }
 
 // ratio is the median over the rounds of one subject's figure to another's in
-// the same round; ok is false when there is no such pair.
+// the same round; ok is false when there is no such pair, or when a figure is
+// not positive, as an added latency that is less than the noise.
 func (s *sheet) ratio(measure, subject, to string) (r float64, ok bool) {
 	a, b := s.figures[cell{measure, subject}], s.figures[cell{measure, to}]
 	if len(a) == 0 || len(a) != len(b) {
@@ -76,7 +77,7 @@ func (s *sheet) ratio(measure, subject, to string) (r float64, ok bool) {
 	}
 	var each []float64
 	for i := range a {
-		if b[i] == 0 {
+		if a[i] < 0 || b[i] <= 0 {
 			return 0, false
 		}
 		each = append(each, a[i]/b[i])
