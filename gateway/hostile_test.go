@@ -78,7 +78,7 @@ func bodyRows(a attacker) []hostile {
 		{"another model", a.post(chatPath, strings.Replace(good, model, "o3-pro", 1)), 403, "model_not_allowed", 0},
 		{"a system message", a.post(chatPath, strings.Replace(good, `"user"`, `"system"`, 1)), 403, "forbidden", 0},
 		{"a hosted tool", a.post("/v1/responses", `{"model":"gpt-4.1-mini","input":"hi","tools":[{"type":"web_search"}]}`), 403, "forbidden", 0},
-		{"a response of somebody's", a.post("/v1/responses", `{"model":"gpt-4.1-mini","input":"hi","previous_response_id":"resp_1"}`), 403, "forbidden", 0},
+		{"a response of somebody's", a.post("/v1/responses", `{"model":"gpt-4.1-mini","input":"hi","previous_response_id":"resp_1"}`), 404, "not_found", 0},
 		{"a file of somebody's", a.post("/v1/responses", `{"model":"gpt-4.1-mini","input":[{"role":"user","content":[{"type":"input_file","file_id":"file-1"}]}]}`), 403, "forbidden", 0},
 	}
 }
