@@ -152,7 +152,7 @@ var refusedCalls = []struct {
 	{"developer", chat, `{"model":"m","messages":[{"content":"x","role":"developer"}]}`, claviger.CodeForbidden, "messages[0].role"},
 	{"audio in", chat, `{"model":"m","messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}]}`, claviger.CodeForbidden, "messages[0].content[0].type"},
 	{"file in", chat, `{"model":"m","messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}]}`, claviger.CodeForbidden, "messages[0].content[0].type"},
-	{"stored audio", chat, `{"model":"m","messages":[{"role":"assistant","audio":{"id":"audio_1"}}]}`, claviger.CodeForbidden, "messages[0].audio"},
+	{"stored audio", chat, `{"model":"m","messages":[{"role":"assistant","audio":{"id":"audio_1"}}]}`, claviger.CodeNotFound, "messages[0].audio"},
 	{"plain http image", chat, `{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"http://example.com/a.png"}}]}]}`, claviger.CodeInvalidInput, "messages[0].content[0].image_url.url"},
 	{"data URL of no image", chat, `{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:text/html;base64,AAAA"}}]}]}`, claviger.CodeInvalidInput, "messages[0].content[0].image_url.url"},
 	{"both caps", chat, chatWith(`"max_tokens":1,"max_completion_tokens":2`), claviger.CodeInvalidInput, "max_completion_tokens"},
@@ -188,19 +188,19 @@ var refusedCalls = []struct {
 	{"empty instructions", responses, responsesWith(`"instructions":""`), claviger.CodeForbidden, "instructions"},
 	{"system item", responses, `{"model":"m","input":[{"role":"system","content":"x"}]}`, claviger.CodeForbidden, "input[0].role"},
 	{"typed developer item", responses, `{"model":"m","input":[{"type":"message","role":"developer","content":[{"type":"input_text","text":"x"}]}]}`, claviger.CodeForbidden, "input[0].role"},
-	{"previous response", responses, responsesWith(`"previous_response_id":"resp_1"`), claviger.CodeForbidden, "previous_response_id"},
-	{"conversation", responses, responsesWith(`"conversation":"conv_1"`), claviger.CodeForbidden, "conversation"},
-	{"conversation object", responses, responsesWith(`"conversation":{"id":"conv_1"}`), claviger.CodeForbidden, "conversation"},
-	{"item reference", responses, `{"model":"m","input":[{"type":"item_reference","id":"msg_1"}]}`, claviger.CodeForbidden, "input[0].type"},
-	{"bare reference", responses, `{"model":"m","input":[{"id":"msg_1"}]}`, claviger.CodeForbidden, "input[0].id"},
-	{"bare reference, null type", responses, `{"model":"m","input":[{"type":null,"id":"msg_1"}]}`, claviger.CodeForbidden, "input[0].id"},
+	{"previous response", responses, responsesWith(`"previous_response_id":"resp_1"`), claviger.CodeNotFound, "previous_response_id"},
+	{"conversation", responses, responsesWith(`"conversation":"conv_1"`), claviger.CodeNotFound, "conversation"},
+	{"conversation object", responses, responsesWith(`"conversation":{"id":"conv_1"}`), claviger.CodeNotFound, "conversation"},
+	{"item reference", responses, `{"model":"m","input":[{"type":"item_reference","id":"msg_1"}]}`, claviger.CodeNotFound, "input[0].type"},
+	{"bare reference", responses, `{"model":"m","input":[{"id":"msg_1"}]}`, claviger.CodeNotFound, "input[0].id"},
+	{"bare reference, null type", responses, `{"model":"m","input":[{"type":null,"id":"msg_1"}]}`, claviger.CodeNotFound, "input[0].id"},
 	{"item of nothing", responses, `{"model":"m","input":[{}]}`, claviger.CodeInvalidInput, "input[0].type"},
 	{"unknown item", responses, `{"model":"m","input":[{"type":"x"}]}`, claviger.CodeInvalidInput, "input[0].type"},
 	{"reasoning by reference", responses, `{"model":"m","input":[{"type":"reasoning","id":"rs_1","summary":[]}]}`, claviger.CodeInvalidInput, "input[0].encrypted_content"},
 	{"reasoning that was not asked for", responses, `{"model":"m","input":[{"type":"reasoning","encrypted_content":null,"summary":[]}]}`, claviger.CodeInvalidInput, "input[0].encrypted_content"},
 	{"file by id", responses, `{"model":"m","input":[{"role":"user","content":[{"type":"input_file","file_id":"file-1"}]}]}`, claviger.CodeForbidden, "input[0].content[0].type"},
-	{"image by id", responses, `{"model":"m","input":[{"role":"user","content":[{"type":"input_image","file_id":"file-1"}]}]}`, claviger.CodeForbidden, "input[0].content[0].file_id"},
-	{"image by id in a tool's output", responses, `{"model":"m","input":[{"type":"function_call_output","call_id":"c","output":[{"type":"input_image","file_id":"file-1"}]}]}`, claviger.CodeForbidden, "input[0].output[0].file_id"},
+	{"image by id", responses, `{"model":"m","input":[{"role":"user","content":[{"type":"input_image","file_id":"file-1"}]}]}`, claviger.CodeNotFound, "input[0].content[0].file_id"},
+	{"image by id in a tool's output", responses, `{"model":"m","input":[{"type":"function_call_output","call_id":"c","output":[{"type":"input_image","file_id":"file-1"}]}]}`, claviger.CodeNotFound, "input[0].output[0].file_id"},
 	{"computer item", responses, `{"model":"m","input":[{"type":"computer_call_output","call_id":"c","output":{}}]}`, claviger.CodeForbidden, "input[0].type"},
 	{"tools by item", responses, `{"model":"m","input":[{"type":"additional_tools","role":"developer","tools":[{"type":"web_search"}]}]}`, claviger.CodeForbidden, "input[0].type"},
 	{"search found item", responses, `{"model":"m","input":[{"type":"web_search_call","status":"completed","action":{}}]}`, claviger.CodeForbidden, "input[0].type"},
@@ -280,7 +280,7 @@ func TestContainersAreNotNamed(t *testing.T) {
 		`{"type":"auto","file_ids":["file-1"]}`: "tools[0].container.file_ids",
 	} {
 		_, err := call(t, responses, responsesWith(`"tools":[{"type":"code_interpreter","container":`+in+`}]`), p)
-		if e, ok := errors.AsType[*claviger.Error](err); !ok || e.Code != claviger.CodeForbidden || e.Param != param {
+		if e, ok := errors.AsType[*claviger.Error](err); !ok || e.Code != claviger.CodeNotFound || e.Param != param {
 			t.Errorf("%s: %v", in, err)
 		}
 	}

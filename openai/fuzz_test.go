@@ -36,7 +36,7 @@ func FuzzParseCall(f *testing.F) {
 		c, err := call(t, path, string(in), &openai.Policy{})
 		if err != nil {
 			e, ok := errors.AsType[*claviger.Error](err)
-			if !ok || !slices.Contains([]claviger.Code{claviger.CodeInvalidJSON, claviger.CodeInvalidInput, claviger.CodeForbidden}, e.Code) {
+			if !ok || !slices.Contains([]claviger.Code{claviger.CodeInvalidJSON, claviger.CodeInvalidInput, claviger.CodeForbidden, claviger.CodeNotFound}, e.Code) {
 				t.Fatalf("%q: %v", in, err)
 			}
 			return

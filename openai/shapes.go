@@ -127,7 +127,7 @@ type refusal struct {
 // whyStored is said of every reference to an object of the account, whoever
 // made it: nothing here knows owners, so there is no reference that is allowed.
 var (
-	whyStored       = refusal{claviger.CodeForbidden, "References to stored objects are not allowed: send the content itself"}
+	whyStored       = refusal{claviger.CodeNotFound, "References to stored objects are not allowed: send the content itself"}
 	whyFile         = refusal{claviger.CodeForbidden, "Files are not allowed: send text or images"}
 	whyAudio        = refusal{claviger.CodeForbidden, "Audio is not allowed"}
 	whyUnpriced     = refusal{claviger.CodeForbidden, "This is not allowed: what it costs is not known beforehand"}
