@@ -49,13 +49,13 @@ func findPreset(name string) *preset {
 
 // The reasons of presets against a token.
 var (
-	errMachine   = errors.New("the token of a machine names no user")
-	errNobody    = errors.New("an anonymous sign-in is no user: without the preset it would be one")
-	errPending   = errors.New("the session is not active yet")
-	errRole      = errors.New("role is not authenticated: a public or administrative key is no user")
-	errUse       = errors.New("token_use is neither access nor id")
-	errAuthTime  = errors.New("auth_time is missing or in the future")
-	errNoUser = errors.New("sub is not that of a user")
+	errMachine  = errors.New("the token of a machine names no user")
+	errNobody   = errors.New("an anonymous sign-in is no user: without the preset it would be one")
+	errPending  = errors.New("the session is not active yet")
+	errRole     = errors.New("role is not authenticated: a public or administrative key is no user")
+	errUse      = errors.New("token_use is neither access nor id")
+	errAuthTime = errors.New("auth_time is missing or in the future")
+	errNoUser   = errors.New("sub is not that of a user")
 )
 
 // fallback sets a setting that was left out.

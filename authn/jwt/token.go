@@ -44,23 +44,26 @@ type token struct {
 	text    string
 	header  jsonx.Value
 	payload jsonx.Value
+	broken  error // what is wrong with the parts beside the payload
 }
 
 // parse decodes the token's header and payload. Base64url and JSON must be in
-// the one spelling that all readers understand alike.
+// the one spelling that all readers understand alike. Without a payload nobody
+// can say whose token it is, so that alone is an error.
 func parse(text string) (*token, error) {
 	header, rest, _ := strings.Cut(text, ".")
 	payload, signature, _ := strings.Cut(rest, ".")
-	if len(header) > maxHeader || !credential.Canonical(signature) {
-		return nil, errForm
-	}
 	t := &token{text: text}
 	var err error
-	if t.header, err = object(header); err != nil {
+	if t.payload, err = object(payload); err != nil {
 		return nil, err
 	}
-	t.payload, err = object(payload)
-	return t, err
+	if len(header) > maxHeader || !credential.Canonical(signature) {
+		t.broken = errForm
+		return t, nil
+	}
+	t.header, t.broken = object(header)
+	return t, nil
 }
 
 func object(part string) (jsonx.Value, error) {
@@ -138,6 +141,9 @@ func acceptedType(v jsonx.Value) bool {
 // signed returns the ring whose key has signed t. Keys that are not known yet
 // are looked for once.
 func (a *Authenticator) signed(ctx context.Context, t *token, r *ring) (*ring, error) {
+	if t.broken != nil {
+		return nil, t.broken
+	}
 	h, err := t.hint(a.algorithms)
 	if err != nil {
 		return nil, err
