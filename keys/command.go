@@ -69,21 +69,23 @@ func (c *commandLine) end() {
 	c.word, c.inside = nil, false
 }
 
-// limited keeps the first bytes and notes whether there were more.
+// limited keeps the first bytes and notes whether there were more. The buffer
+// is not embedded: its ReadFrom would take everything.
 type limited struct {
-	bytes.Buffer
+	kept bytes.Buffer
 	over bool
 }
 
 // Write implements io.Writer. It takes everything, so that the command is not
 // stopped by a full pipe.
 func (l *limited) Write(p []byte) (int, error) {
-	if room := maxSecret - l.Len(); len(p) > room {
+	n := len(p)
+	if room := maxSecret - l.kept.Len(); n > room {
 		l.over = true
-		l.Buffer.Write(p[:room])
-		return len(p), nil
+		p = p[:room]
 	}
-	return l.Buffer.Write(p)
+	l.kept.Write(p)
+	return n, nil
 }
 
 // run returns what a command writes to its standard output. What it writes to
@@ -111,7 +113,7 @@ func run(ctx context.Context, line, dir string, limit time.Duration) ([]byte, er
 	case out.over:
 		return nil, errTooLarge
 	}
-	return out.Bytes(), nil
+	return out.kept.Bytes(), nil
 }
 
 // commandError says how a command failed without its output and its arguments.

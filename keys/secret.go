@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"claviger.dev/claviger"
+	"claviger.dev/claviger/internal/detect"
 	"claviger.dev/claviger/internal/seal"
 )
 
@@ -29,12 +30,11 @@ var (
 	errSimple      = errors.New("the secret is too regular to be one: make one with claviger secret new")
 )
 
-// fillers are what examples put where a secret belongs. They are long enough to
-// be in no random text by chance.
+// fillers are what examples put into secrets beside what detect knows. They are
+// long enough to be in no random text by chance.
 var fillers = []string{
-	"changeme", "change-me", "change_me", "change-this", "change_this", "placeholder", "password", "passphrase", "example",
-	"replace", "insert-", "insert_", "yoursecret", "your-secret", "your_secret", "supersecret", "super-secret", "super_secret",
-	"secret-here", "secret_here", "xxxxxx", "......", "******", "development", "default-", "default_", "test-secret", "test_secret",
+	"passphrase", "yoursecret", "supersecret", "super-secret", "super_secret",
+	"development", "default-", "default_", "test-secret", "test_secret",
 }
 
 // Strength returns why a secret of our own must not be used, or nil: shorter
@@ -45,6 +45,9 @@ func Strength(s claviger.Secret) error {
 	b := trimNewline(s.Reveal(seal.ForReveal()))
 	if len(b) < minSecret {
 		return errShort
+	}
+	if detect.IsPlaceholder(string(b)) {
+		return errPlaceholder
 	}
 	low := strings.ToLower(string(b))
 	for _, f := range fillers {

@@ -240,7 +240,7 @@ func (s *Sources) PublicSecrets(vars []string) []string {
 func secretKind(value string) bool {
 	return slices.ContainsFunc(detect.Find(value), func(m detect.Match) bool {
 		switch m.Kind {
-		case "openai-account", "masked-key", "google-key", "jwt":
+		case detect.Account, detect.Masked, detect.Google, detect.JWT:
 			return false
 		}
 		return !detect.IsPlaceholder(value[m.Start:m.End])
