@@ -11,11 +11,17 @@ import (
 const tooLarge = "This request is larger than its limit ever allows"
 
 // refusal is the error for a charge that did not fit. wait is how long until it
-// can, never when it cannot.
+// can. One that never can is told when its window is full again, which is when
+// a smaller one fits for sure.
 func refusal(c *claviger.Charge, s shape, wait int64, st []claviger.Standing) error {
 	e := &claviger.Error{Code: codeOf(s), Standings: st, Err: usedUp{c.Scope, c.Kind, c.Window.Per}}
 	if wait == never {
-		e.Detail = tooLarge
+		e.Detail, e.RetryAfter = tooLarge, time.Second
+		for i := range st {
+			if st[i].Charge == *c {
+				e.RetryAfter = max(e.RetryAfter, st[i].Reset)
+			}
+		}
 	} else {
 		e.RetryAfter = time.Duration(wait)
 	}
