@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -33,6 +34,9 @@ type Environment struct {
 	// Opened, when set, is told the address of each listener by name ("public",
 	// "admin") once it accepts connections.
 	Opened func(name, addr string)
+	// bounds, when set, are for tests that cannot wait for those of the
+	// contract.
+	bounds *bounds
 }
 
 // OS is the environment of this process.
@@ -98,8 +102,8 @@ type kongExit struct{ code int }
 // the command is done. It never calls os.Exit.
 func Main(ctx context.Context, args []string, env Environment) (code int) {
 	defer func() {
-		if x, ok := recover().(kongExit); ok {
-			code = x.code
+		if cause := recover(); cause != nil {
+			code = crashed(env, cause)
 		}
 	}()
 	var c cli
@@ -128,6 +132,16 @@ func Main(ctx context.Context, args []string, env Environment) (code int) {
 		return report(env, err)
 	}
 	return exitOK
+}
+
+// crashed ends a command that panicked. The value of a panic may hold a secret
+// and is not shown; of the stack Go shows addresses alone.
+func crashed(env Environment, cause any) int {
+	if x, ok := cause.(kongExit); ok {
+		return x.code
+	}
+	fmt.Fprintf(env.Stderr, "claviger: internal error (%T), which is a bug of claviger\n%s", cause, debug.Stack())
+	return exitRefused
 }
 
 func report(env Environment, err error) int {

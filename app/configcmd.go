@@ -20,7 +20,7 @@ type configCheckCommand struct{ configFlag }
 // Run validates, and says so.
 func (c configCheckCommand) Run(ctx context.Context, env Environment) error {
 	src := locate(env, c.Config)
-	in, err := newInstallation(ctx, env, src, quiet(env))
+	in, err := newInstallation(ctx, env, src, quiet())
 	if err != nil {
 		return err
 	}

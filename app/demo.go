@@ -82,7 +82,19 @@ func (c demoCommand) Run(ctx context.Context, env Environment) error {
 			opened(name, addr)
 		}
 	}
-	return s.run(ctx, page)
+	return s.run(ctx, hostChecked(s, page))
+}
+
+// hostChecked hands requests for foreign hosts to the gateway, which refuses
+// them: the demo's own pages too are for this machine's names alone.
+func hostChecked(s *running, page http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.installed().snapshot.Hosts.Allowed(r.Host) {
+			s.gateway.ServeHTTP(w, r)
+			return
+		}
+		page.ServeHTTP(w, r)
+	})
 }
 
 func announce(log *slog.Logger, simulated bool) {
@@ -131,7 +143,7 @@ func simulate(key string) (url string, stop func(), err error) {
 		return "", nil, fmt.Errorf("the simulated OpenAI cannot listen: %w", err)
 	}
 	sim := openaitest.New(openaitest.Options{Keys: []string{key}, Delta: 40 * time.Millisecond, PromptFaults: true, KeepCalls: 16})
-	server := &http.Server{Handler: sim, ReadHeaderTimeout: headerTimeout}
+	server := &http.Server{Handler: sim, ReadHeaderTimeout: standardBounds().headers}
 	go func() { _ = server.Serve(l) }()
 	return "http://" + l.Addr().String() + "/v1", func() { _ = server.Close() }, nil
 }

@@ -39,7 +39,7 @@ type installation struct {
 	client   *upstream.Client
 	tickets  *ticket.Authenticator
 	sessions *authjs.Authenticator
-	tls      *tls.Config
+	tls      *tls.Certificate
 	trip     *redact.Tripwire
 	// files are what a change of is worth a reload.
 	files []string
@@ -51,11 +51,11 @@ type installation struct {
 type previous struct {
 	log  *slog.Logger
 	pool *keys.Pool
+	// readOnly is for commands that look and change nothing on disk.
+	readOnly bool
 }
 
-func quiet(env Environment) previous {
-	return previous{log: slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}
-}
+func quiet() previous { return previous{log: slog.New(slog.DiscardHandler), readOnly: true} }
 
 // builder reads secrets and remembers each, so that the tripwire and the log
 // know what must never be shown.
@@ -65,8 +65,10 @@ type builder struct {
 	env     Environment
 	src     source
 	secrets []claviger.Secret
-	count   func(model, text string) int64
-	errs    []error
+	// readOnly is that of previous.
+	readOnly bool
+	count    func(model, text string) int64
+	errs     []error
 }
 
 // newInstallation reads the configuration and every secret that it names. A
@@ -77,7 +79,7 @@ func newInstallation(ctx context.Context, env Environment, src source, prev prev
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{ctx: ctx, env: env, src: src, in: &installation{config: cfg}, count: countTokens()}
+	b := &builder{ctx: ctx, env: env, src: src, in: &installation{config: cfg}, readOnly: prev.readOnly, count: countTokens()}
 	b.in.sources = keys.NewSources(keys.SourceOptions{
 		Lookup: env.Lookup, Dir: filepath.Dir(src.path), Development: cfg.Environment == config.Development,
 	})
@@ -134,12 +136,12 @@ func (b *builder) identity() {
 	if cfg.IdentityKey != "" {
 		key = b.strong("identity_key", cfg.IdentityKey)
 	} else {
-		raw, err := identityKey(b.ctx, stateDir(cfg, b.src), keys.Generate)
-		if err != nil {
+		file := identityFile{dir: stateDir(cfg, b.src), make: !b.readOnly}
+		var err error
+		if key, b.in.notes, err = file.read(); err != nil {
 			b.fail("identity_key: %w", err)
 			return
 		}
-		key = claviger.NewSecret(raw)
 		b.secrets = append(b.secrets, key)
 	}
 	if key.IsZero() {
@@ -175,7 +177,7 @@ func (b *builder) authenticator(at string, a config.Authenticator) (claviger.Aut
 	case a.AuthJS != nil:
 		o := authjs.Options{
 			Secrets: b.all(at, a.AuthJS.Secrets, false), Version: int(a.AuthJS.Version), Cookie: a.AuthJS.Cookie,
-			Realm: a.AuthJS.Realm, Secure: hasHTTPS(b.in.config),
+			Realm: a.AuthJS.Realm, Secure: hasHTTPS(b.in.config), MaxAge: a.AuthJS.MaxAge,
 		}
 		if len(b.errs) > before {
 			return nil, nil
@@ -184,7 +186,7 @@ func (b *builder) authenticator(at string, a config.Authenticator) (claviger.Aut
 		b.in.sessions = made
 		return made, err
 	case a.Ticket != nil:
-		o := ticket.Options{Secrets: b.all(at, a.Ticket.Secrets, true), Audience: a.Ticket.Audience}
+		o := ticket.Options{Secrets: b.all(at, a.Ticket.Secrets, true), Audience: a.Ticket.Audience, Realm: a.Ticket.Realm}
 		if len(b.errs) > before {
 			return nil, nil
 		}
@@ -296,12 +298,9 @@ func pricesOf(cfg *config.Config) *admit.Prices {
 
 func (b *builder) actions() {
 	for i, a := range b.in.config.Actions {
-		made, err := action.New(action.Definition{
-			Name: a.Name, Kind: a.Kind, Path: a.Path, Model: a.Model, Instructions: a.Instructions,
-			Input: a.Input, Output: a.Output, Template: a.Prompt, MaxOutput: a.MaxOutputTokens,
-			Temperature: a.Temperature, Reasoning: a.Reasoning, Tools: a.Tools,
-			Turns: int(a.Turns), Characters: int(a.Characters), ShowUsage: a.ShowUsage, Store: a.Store, Tokens: b.count,
-		})
+		d := a.Definition()
+		d.Tokens = b.count
+		made, err := action.New(d)
 		if err != nil {
 			b.fail("actions[%d] (%s): %w", i, a.Name, err)
 			continue
@@ -336,7 +335,7 @@ func (b *builder) tls() {
 		b.fail("tls: %w", err)
 		return
 	}
-	b.in.tls = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+	b.in.tls = &cert
 }
 
 func (b *builder) upstream(prev previous) {
@@ -372,6 +371,11 @@ func (b *builder) remarks() {
 		b.in.notes = append(b.in.notes, w.String())
 	}
 	b.in.notes = append(b.in.notes, b.in.sources.Warnings()...)
+	if cfg := b.in.config; len(cfg.Limits.PerIP.All()) > 0 && len(cfg.TrustedProxies) == 0 && b.in.snapshot.ClientVerifier == nil &&
+		loopbackOnly(cfg.Listen) == nil && cfg.Environment != config.Development {
+		b.in.notes = append(b.in.notes, "everybody who comes through a server on this machine has one address and shares limits.per_ip: "+
+			"name the server in trusted_proxies if it sets X-Forwarded-For itself, or let it send Claviger-Client, signed with a service key")
+	}
 	b.in.notes = append(b.in.notes, "limits are kept in memory of this process: a restart forgets what was used, and only one process may serve")
 }
 

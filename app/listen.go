@@ -2,61 +2,60 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync"
 	"time"
+
+	"claviger.dev/claviger/internal/netx"
 )
 
-const (
-	headerTimeout = 10 * time.Second
-	idleTimeout   = 2 * time.Minute
-	// serverHeaderBytes is where net/http cuts a header off without a word of
-	// ours. The gateway refuses earlier, with a proper answer.
-	serverHeaderBytes = 128 << 10
-	// maxConnections is how many connections one address may hold open. Peers
-	// on this machine and trusted proxies stand for many people.
-	maxConnections = 256
-	drainTimeout   = 30 * time.Second
-)
+// bounds are what a server grants to slow and greedy callers.
+type bounds struct {
+	// headers is how long a request's headers may take, TLS included; idle how
+	// long a connection waits for its next request.
+	headers, idle time.Duration
+	// headerBytes is where net/http cuts headers off without a word of ours. The
+	// gateway refuses earlier, with a proper answer.
+	headerBytes int
+	// connections is how many one address may hold open.
+	connections int
+	// drain is how long requests may go on once the process is told to end.
+	drain time.Duration
+}
 
-// newServer makes a server with the contract's limits on slow callers. There is
-// no WriteTimeout: streams are bounded event by event.
-func newServer(h http.Handler, log *slog.Logger) *http.Server {
+func standardBounds() bounds {
+	return bounds{
+		headers: 10 * time.Second, idle: 2 * time.Minute, headerBytes: 128 << 10,
+		connections: 256, drain: 30 * time.Second,
+	}
+}
+
+// server makes a server with these bounds. There is no WriteTimeout: streams
+// are bounded event by event.
+func (b bounds) server(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    serverHeaderBytes,
+		ReadHeaderTimeout: b.headers,
+		IdleTimeout:       b.idle,
+		MaxHeaderBytes:    b.headerBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		// OPTIONS * goes through the gateway as everything does.
+		DisableGeneralOptionsHandler: true,
 	}
 }
 
-// listen opens a listener whose connections are bounded for each address.
-func listen(ctx context.Context, addr string, trusted []netip.Prefix, tlsConfig *tls.Config) (net.Listener, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w", addr, err)
-	}
-	l = &boundedListener{Listener: l, trusted: trusted, open: map[netip.Addr]int{}}
-	if tlsConfig != nil {
-		l = tls.NewListener(l, tlsConfig)
-	}
-	return l, nil
-}
-
-// boundedListener closes connections of an address that holds too many.
+// boundedListener closes connections of an address that holds too many. A
+// block of IPv6 addresses that one line is given counts as one address.
 type boundedListener struct {
 	net.Listener
-	trusted []netip.Prefix
-	mu      sync.Mutex
-	open    map[netip.Addr]int
+	most   int
+	exempt func(netip.Addr) bool
+	mu     sync.Mutex
+	open   map[netip.Prefix]int
 }
 
 // Accept implements net.Listener.
@@ -70,40 +69,29 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		if err != nil || l.exempt(peer.Addr().Unmap()) {
 			return c, nil
 		}
-		if l.take(peer.Addr()) {
-			return &boundedConn{Conn: c, free: func() { l.free(peer.Addr()) }}, nil
+		block := netx.Prefix(peer.Addr())
+		if l.take(block) {
+			return &boundedConn{Conn: c, free: func() { l.free(block) }}, nil
 		}
 		_ = c.Close()
 	}
 }
 
-func (l *boundedListener) exempt(a netip.Addr) bool {
-	if a.IsLoopback() {
-		return true
-	}
-	for _, p := range l.trusted {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
-}
-
-func (l *boundedListener) take(a netip.Addr) bool {
+func (l *boundedListener) take(p netip.Prefix) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open[a] >= maxConnections {
+	if l.open[p] >= l.most {
 		return false
 	}
-	l.open[a]++
+	l.open[p]++
 	return true
 }
 
-func (l *boundedListener) free(a netip.Addr) {
+func (l *boundedListener) free(p netip.Prefix) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open[a]--; l.open[a] <= 0 {
-		delete(l.open, a)
+	if l.open[p]--; l.open[p] <= 0 {
+		delete(l.open, p)
 	}
 }
 
@@ -119,33 +107,37 @@ func (c *boundedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// runServers serves until ctx ends, then lets requests finish for as long as
-// drainTimeout and cuts the rest.
-func runServers(ctx context.Context, log *slog.Logger, servers map[*http.Server]net.Listener) error {
-	failed := make(chan error, len(servers))
-	for s, l := range servers {
-		go func() {
-			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+// served is a server with its listener.
+type served struct {
+	*http.Server
+	listener net.Listener
+}
+
+// runServers serves until ctx ends. Then the servers stop in their order, each
+// once its requests have ended; what goes on for longer than drain is cut.
+func runServers(ctx context.Context, log *slog.Logger, drain time.Duration, list ...served) error {
+	failed := make(chan error, len(list))
+	var serving sync.WaitGroup
+	for _, s := range list {
+		serving.Go(func() {
+			if err := s.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 				failed <- err
 			}
-		}()
+		})
 	}
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
-	var wg sync.WaitGroup
-	for s := range servers {
-		wg.Go(func() {
-			if err := s.Shutdown(drain); err != nil {
-				log.Warn("requests were still under way at the end of draining and are cut", "error", err.Error())
-				_ = s.Close()
-			}
-		})
+	for _, s := range list {
+		if err := s.Shutdown(patience); err != nil {
+			log.Warn("requests were still under way at the end of draining and are cut", "error", err.Error())
+			_ = s.Close()
+		}
 	}
-	wg.Wait()
+	serving.Wait()
 	return err
 }

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -124,58 +123,4 @@ func plansOf(c *config.Config) []authz.Plan {
 		})
 	}
 	return plans
-}
-
-// stateDir is where the process keeps what it must remember. It is made with
-// mode 0700.
-func stateDir(c *config.Config, s source) string {
-	switch {
-	case c.State != "":
-		return c.State
-	case c.Environment == config.Development:
-		return filepath.Join(filepath.Dir(s.path), ".claviger")
-	default:
-		return "/var/lib/claviger"
-	}
-}
-
-// identityKey reads the key of pseudonyms from the state directory, or makes it
-// there.
-func identityKey(_ context.Context, dir string, generate func() (string, error)) ([]byte, error) {
-	path := filepath.Join(dir, "identity_key")
-	key, err := os.ReadFile(path)
-	if err == nil {
-		return key, nil
-	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("the identity key cannot be read: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("the state directory cannot be made: %w; set state, or identity_key", err)
-	}
-	text, err := generate()
-	if err != nil {
-		return nil, err
-	}
-	return writeNew(path, text)
-}
-
-// writeNew writes a file that must not exist; whoever was faster wins.
-func writeNew(path, text string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return os.ReadFile(path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the identity key cannot be kept: %w; set state, or identity_key", err)
-	}
-	_, err = f.WriteString(text)
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		_ = os.Remove(path)
-		return nil, fmt.Errorf("the identity key cannot be kept: %w", err)
-	}
-	return []byte(text), nil
 }

@@ -2,56 +2,91 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
-	"strings"
+	"sync"
+	"sync/atomic"
 
+	"claviger.dev/claviger/config"
 	"claviger.dev/claviger/redact"
 )
 
-// newLogger makes the process's log as CLAVIGER_LOG asks: "text" or "json",
-// and a level, in either order, separated by a comma. Whatever passes is
-// scrubbed of keys.
-//
-// The tripwire is asked for at each line, so that a reload's secrets are known.
-func newLogger(w io.Writer, setting string, trip func() *redact.Tripwire) (*slog.Logger, error) {
-	format, level := "text", slog.LevelInfo
-	for word := range strings.SplitSeq(setting, ",") {
-		switch word = strings.ToLower(strings.TrimSpace(word)); word {
-		case "":
-		case "text", "json":
-			format = word
-		default:
-			if err := level.UnmarshalText([]byte(word)); err != nil {
-				return nil, fmt.Errorf("CLAVIGER_LOG: %q is no format (text, json) and no level (debug, info, warn, error)", word)
-			}
-		}
+// logOutput is where the log goes and how, at this moment: a reload may change
+// format and level. Whatever passes is scrubbed of keys.
+type logOutput struct {
+	w io.Writer
+	// trip is asked for at each line, so that a reload's secrets are known.
+	trip func() *redact.Tripwire
+	next atomic.Pointer[slog.Handler]
+}
+
+// newLogger makes the process's log, in the form that a configuration without
+// log has until set says otherwise.
+func newLogger(w io.Writer, trip func() *redact.Tripwire) (*slog.Logger, *logOutput) {
+	o := &logOutput{w: &lockedWriter{w: w}, trip: trip}
+	o.set(config.Log{})
+	return slog.New(&liveHandler{out: o}), o
+}
+
+// set takes format and level from a configuration that was checked.
+func (o *logOutput) set(c config.Log) {
+	level := slog.LevelInfo
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		level = slog.LevelInfo
 	}
 	options := &slog.HandlerOptions{Level: level}
-	var h slog.Handler = slog.NewTextHandler(w, options)
-	if format == "json" {
-		h = slog.NewJSONHandler(w, options)
+	var h slog.Handler = slog.NewTextHandler(o.w, options)
+	if c.Format == "json" {
+		h = slog.NewJSONHandler(o.w, options)
 	}
-	return slog.New(&liveHandler{next: h, trip: trip}), nil
+	o.next.Store(&h)
 }
 
-// liveHandler scrubs each line by the tripwire that holds at that moment.
+// lockedWriter keeps lines whole while two handlers write during a reload.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// Write implements io.Writer.
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+// liveHandler writes each line by the handler and the tripwire that hold at
+// that moment.
 type liveHandler struct {
-	next slog.Handler
-	trip func() *redact.Tripwire
+	out *logOutput
+	// with are the attributes and groups of the logger, in their order.
+	with []func(slog.Handler) slog.Handler
 }
-
-func (h *liveHandler) now() slog.Handler { return redact.NewHandler(h.next, h.trip()) }
 
 // Enabled implements slog.Handler.
-func (h *liveHandler) Enabled(ctx context.Context, l slog.Level) bool { return h.next.Enabled(ctx, l) }
+func (h *liveHandler) Enabled(ctx context.Context, l slog.Level) bool {
+	return (*h.out.next.Load()).Enabled(ctx, l)
+}
 
 // Handle implements slog.Handler.
-func (h *liveHandler) Handle(ctx context.Context, r slog.Record) error { return h.now().Handle(ctx, r) }
+func (h *liveHandler) Handle(ctx context.Context, r slog.Record) error {
+	next := redact.NewHandler(*h.out.next.Load(), h.out.trip())
+	for _, w := range h.with {
+		next = w(next)
+	}
+	return next.Handle(ctx, r)
+}
 
 // WithAttrs implements slog.Handler.
-func (h *liveHandler) WithAttrs(attrs []slog.Attr) slog.Handler { return h.now().WithAttrs(attrs) }
+func (h *liveHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return h.and(func(next slog.Handler) slog.Handler { return next.WithAttrs(attrs) })
+}
 
 // WithGroup implements slog.Handler.
-func (h *liveHandler) WithGroup(name string) slog.Handler { return h.now().WithGroup(name) }
+func (h *liveHandler) WithGroup(name string) slog.Handler {
+	return h.and(func(next slog.Handler) slog.Handler { return next.WithGroup(name) })
+}
+
+func (h *liveHandler) and(w func(slog.Handler) slog.Handler) slog.Handler {
+	return &liveHandler{out: h.out, with: append(h.with[:len(h.with):len(h.with)], w)}
+}

@@ -2,11 +2,16 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os/signal"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -14,6 +19,7 @@ import (
 	"claviger.dev/claviger/admit"
 	"claviger.dev/claviger/gateway"
 	"claviger.dev/claviger/internal/netx"
+	"claviger.dev/claviger/keys"
 	"claviger.dev/claviger/redact"
 )
 
@@ -33,32 +39,37 @@ type running struct {
 	env     Environment
 	src     source
 	log     *slog.Logger
+	output  *logOutput
 	metrics *metrics
 	health  *health
 	gateway *gateway.Gateway
+	bounds  bounds
+	// opened is what the listeners were opened by.
+	opened opened
 
 	mu sync.Mutex
 	in *installation
 }
 
 func newRunning(ctx context.Context, env Environment, src source) (*running, error) {
-	setting, _ := env.Lookup("CLAVIGER_LOG")
-	s := &running{env: env, src: src, metrics: newMetrics()}
-	log, err := newLogger(env.Stderr, setting, s.tripwire)
-	if err != nil {
-		return nil, badUsage(err)
+	s := &running{env: env, src: src, metrics: newMetrics(), bounds: standardBounds()}
+	if env.bounds != nil {
+		s.bounds = *env.bounds
 	}
+	s.log, s.output = newLogger(env.Stderr, s.tripwire)
 	// net/http writes what a provider sent unasked to the standard logger.
-	slog.SetDefault(log)
-	in, err := newInstallation(ctx, env, src, previous{log: log})
+	slog.SetDefault(s.log)
+	pool := keys.NewPool(keys.PoolOptions{Changed: s.keyChanged}, nil)
+	in, err := newInstallation(ctx, env, src, previous{log: s.log, pool: pool})
 	if err != nil {
 		return nil, err
 	}
-	s.log, s.in = log, in
+	s.in, s.opened = in, in.opens()
+	s.output.set(in.config.Log)
 	s.health = &health{problems: s.problems}
 	s.health.setNotes(in.notes)
 	s.gateway, err = gateway.New(gateway.Options{
-		Admission: admit.NewMemory(admit.MemoryOptions{Now: time.Now}), Recorder: s.metrics, Logger: log,
+		Admission: admit.NewMemory(admit.MemoryOptions{Now: time.Now}), Recorder: s.metrics, Logger: s.log,
 	}, in.snapshot)
 	if err != nil {
 		return nil, badUsage(err)
@@ -74,73 +85,108 @@ func (s *running) installed() *installation {
 
 // tripwire knows the secrets of the newest configuration.
 func (s *running) tripwire() *redact.Tripwire {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.in == nil {
-		return nil
+	if in := s.installed(); in != nil {
+		return in.trip
 	}
-	return s.in.trip
+	return nil
 }
 
 func (s *running) problems() []string { return s.installed().problems() }
 
-// run opens the listeners and serves public on the public one.
+// keyChanged tells the operator when the provider refuses a key, or takes it
+// again.
+func (s *running) keyChanged(k keys.KeyStatus) {
+	level := slog.LevelInfo
+	switch k.State {
+	case keys.StateRejected, keys.StateMissing:
+		level = slog.LevelError
+	case keys.StateCooling:
+		level = slog.LevelWarn
+	case keys.StateHealthy:
+	}
+	// The arguments of a command stay in the configuration.
+	ref, _, _ := strings.Cut(string(k.Ref), " ")
+	s.log.Log(context.Background(), level, "an upstream key changed its state",
+		"ref", ref, "fingerprint", k.ID, "state", string(k.State), "answer", k.Answer)
+}
+
+// run opens the listeners and serves public on the public one. A second signal
+// ends the process without waiting for anybody.
 func (s *running) run(ctx context.Context, public http.Handler) error {
+	var watching sync.WaitGroup
+	defer watching.Wait()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	context.AfterFunc(ctx, stop)
 	cfg := s.installed().config
-	front, err := listen(ctx, cfg.Listen, cfg.TrustedProxies, s.installed().tls)
+	front, err := s.listen(ctx, "listen", cfg.Listen)
 	if err != nil {
 		return badUsage(err)
 	}
-	back, err := listen(ctx, cfg.Admin.Listen, nil, nil)
+	back, err := s.listen(ctx, "admin.listen", cfg.Admin.Listen)
 	if err != nil {
 		_ = front.Close()
 		return badUsage(err)
 	}
+	if s.installed().tls != nil {
+		front = tls.NewListener(front, s.tlsConfig())
+	}
 	for _, n := range s.installed().notes {
 		s.log.Warn(n)
 	}
-	for _, p := range s.problems() {
-		s.log.Error("not ready: " + p)
-	}
+	s.tellProblems()
 	s.log.Info("listening", "public", front.Addr().String(), "admin", back.Addr().String(), "environment", cfg.Environment)
 	if s.env.Opened != nil {
 		s.env.Opened("public", front.Addr().String())
 		s.env.Opened("admin", back.Addr().String())
 	}
-	go s.watch(ctx)
-	context.AfterFunc(ctx, s.health.drain)
+	watching.Go(func() { s.watch(ctx) })
+	defer context.AfterFunc(ctx, s.health.drain)()
 	admin := adminHandler(s.health, s.metrics.registry, netx.NewHosts(adminHosts(back.Addr().String())))
-	return runServers(ctx, s.log, map[*http.Server]net.Listener{
-		newServer(public, s.log): front,
-		newServer(admin, s.log):  back,
-	})
+	// The admin listener goes last, so that readyz tells of the draining.
+	return runServers(ctx, s.log, s.bounds.drain,
+		served{s.bounds.server(public, s.log), front}, served{s.bounds.server(admin, s.log), back})
+}
+
+func (s *running) tellProblems() {
+	for _, p := range s.problems() {
+		s.log.Error("not ready: " + p)
+	}
 }
 
 func adminHosts(addr string) []string { return []string{addr, "localhost", "127.0.0.1", "[::1]"} }
 
-// reload makes a new installation and swaps it in. On error the old one goes on
-// and readyz says why it is not the file's.
-func (s *running) reload(ctx context.Context) {
-	old := s.installed()
-	in, err := newInstallation(ctx, s.env, s.src, previous{log: s.log, pool: old.pool})
-	if err == nil {
-		err = s.gateway.Swap(in.snapshot)
+// listen opens a listener whose connections are bounded for each address.
+func (s *running) listen(ctx context.Context, key, addr string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s: another process listens on %s already; stop it, or give %s another port", key, addr, key)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("%s: this user may not listen on %s; take a port from 1024 on", key, addr)
+	case err != nil:
+		return nil, fmt.Errorf("%s: cannot listen on %s: %w", key, addr, err)
 	}
-	if err != nil {
-		s.log.Error("the new configuration is not good and the old one goes on", "error", err.Error())
-		s.health.setDegraded("the configuration on disk is not good, and an older one is running: " + err.Error())
-		return
+	return &boundedListener{Listener: l, most: s.bounds.connections, exempt: s.exempt, open: map[netip.Prefix]int{}}, nil
+}
+
+// exempt reports whether an address stands for many people: peers on this
+// machine, and trusted proxies.
+func (s *running) exempt(a netip.Addr) bool {
+	return a.IsLoopback() || slices.ContainsFunc(s.installed().config.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// tlsConfig takes the certificate of the newest installation, so that a renewed
+// one needs no restart.
+func (s *running) tlsConfig() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if c := s.installed().tls; c != nil {
+				return c, nil
+			}
+			return nil, errors.New("the configuration has no certificate any more; restart to serve without TLS")
+		},
 	}
-	s.mu.Lock()
-	s.in = in
-	s.mu.Unlock()
-	old.client.CloseIdle()
-	s.health.setDegraded("")
-	s.health.setNotes(in.notes)
-	if in.config.Listen != old.config.Listen || in.config.Admin.Listen != old.config.Admin.Listen {
-		s.health.setNotes(append(slices.Clone(in.notes), "listen has changed, which takes a restart"))
-	}
-	s.log.Info("the configuration was read anew")
 }

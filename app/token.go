@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"claviger.dev/claviger"
@@ -30,7 +29,7 @@ type tokenMintCommand struct {
 
 // Run prints the ticket alone.
 func (c tokenMintCommand) Run(ctx context.Context, env Environment) error {
-	in, err := newInstallation(ctx, env, locate(env, c.Config), quiet(env))
+	in, err := newInstallation(ctx, env, locate(env, c.Config), quiet())
 	if err != nil {
 		return err
 	}
@@ -77,31 +76,57 @@ func (m minter) MintFor(ctx context.Context, p claviger.Principal, q gateway.Tic
 			return "", time.Time{}, &claviger.Error{Code: claviger.CodeForbidden, Param: "claims", Detail: "This service key may not set that claim"}
 		}
 	}
-	if q.Plan != "" && !slices.Contains(key.Plans, q.Plan) {
-		return "", time.Time{}, &claviger.Error{Code: claviger.CodeForbidden, Param: "plan", Detail: "This service key may not hand out that plan"}
+	plan, err := planFor(key, q.Plan)
+	if err != nil {
+		return "", time.Time{}, err
 	}
 	actions := q.Actions
-	if actions == nil && len(key.Actions) > 0 {
+	if actions == nil {
 		actions = key.Actions
 	}
 	for _, a := range actions {
-		if len(key.Actions) > 0 && !slices.Contains(key.Actions, a) {
+		if key.Actions != nil && !slices.Contains(key.Actions, a) {
 			return "", time.Time{}, &claviger.Error{Code: claviger.CodeForbidden, Param: "actions", Detail: "This service key may not hand out that action"}
 		}
 	}
-	longest := key.TicketTTL
-	if longest <= 0 || longest > ticket.ServiceTTL {
-		longest = ticket.ServiceTTL
-	}
-	ttl := q.TTL
-	if ttl == 0 {
-		ttl = min(longest, ticket.DefaultTTL)
-	}
-	if ttl > longest {
-		return "", time.Time{}, &claviger.Error{Code: claviger.CodeInvalidInput, Param: "ttl",
-			Detail: "Invalid ttl: at most " + strings.TrimSuffix(longest.String(), "0s")}
+	ttl, err := lifeFor(key, q.TTL)
+	if err != nil {
+		return "", time.Time{}, err
 	}
 	return m.tickets.Mint(ctx, ticket.Request{
-		Subject: q.Subject, Realm: key.Realm, Claims: q.Claims, Plan: q.Plan, Actions: actions, TTL: ttl,
+		Subject: q.Subject, Realm: key.Realm, Claims: q.Claims, Plan: plan, Actions: actions, TTL: ttl,
 	})
+}
+
+// planFor is the plan of a ticket. A key that is bound to plans writes one of
+// them into each: without one, conditions could decide for another.
+func planFor(key service.Key, asked string) (string, error) {
+	switch {
+	case asked == "" && len(key.Plans) == 0:
+		return "", nil
+	case asked == "" && len(key.Plans) == 1:
+		return key.Plans[0], nil
+	case asked == "":
+		return "", &claviger.Error{Code: claviger.CodeInvalidInput, Param: "plan", Detail: "Invalid plan: name one of those of this service key"}
+	case !slices.Contains(key.Plans, asked):
+		return "", &claviger.Error{Code: claviger.CodeForbidden, Param: "plan", Detail: "This service key may not hand out that plan"}
+	}
+	return asked, nil
+}
+
+// lifeFor is the life of a ticket: what was asked, or five minutes, and never
+// more than the key allows.
+func lifeFor(key service.Key, asked time.Duration) (time.Duration, error) {
+	longest := ticket.ServiceTTL
+	if key.TicketTTL > 0 {
+		longest = min(longest, key.TicketTTL)
+	}
+	switch {
+	case asked == 0:
+		return min(longest, ticket.DefaultTTL), nil
+	case asked < 0 || asked > longest:
+		return 0, &claviger.Error{Code: claviger.CodeInvalidInput, Param: "ttl",
+			Detail: fmt.Sprintf("Invalid ttl: at most %d seconds", int64(longest.Seconds()))}
+	}
+	return asked, nil
 }

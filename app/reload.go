@@ -1,0 +1,63 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+)
+
+// reload makes a new installation and swaps it in. On error the old one goes on
+// and readyz says why it is not the file's.
+func (s *running) reload(ctx context.Context) {
+	old := s.installed()
+	in, err := s.remake(ctx, old)
+	if err == nil {
+		err = s.gateway.Swap(in.snapshot)
+	}
+	if err != nil {
+		s.log.Error("the new configuration is not good and the old one goes on", "error", err.Error())
+		s.health.setDegraded("the configuration on disk is not good, and an older one is running: " + err.Error())
+		return
+	}
+	s.mu.Lock()
+	s.in = in
+	s.mu.Unlock()
+	s.output.set(in.config.Log)
+	old.client.CloseIdle()
+	s.health.setDegraded("")
+	s.health.setNotes(append(slices.Clone(in.notes), s.restarts(in)...))
+	s.log.Info("the configuration was read anew")
+	s.tellProblems()
+}
+
+// remake reads everything anew. A panic there must not end a process that
+// serves.
+func (s *running) remake(ctx context.Context, old *installation) (in *installation, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.log.Error("reading the configuration panicked, which is a bug of claviger", "panic", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
+			err = errors.New("reading it failed by a bug of claviger, which the log tells of")
+		}
+	}()
+	return newInstallation(ctx, s.env, s.src, previous{log: s.log, pool: old.pool})
+}
+
+// opened is what was fixed when the listeners were opened.
+type opened struct {
+	listen, admin string
+	tls           bool
+}
+
+func (in *installation) opens() opened {
+	return opened{in.config.Listen, in.config.Admin.Listen, in.tls != nil}
+}
+
+// restarts names what a reload cannot change.
+func (s *running) restarts(in *installation) []string {
+	if in.opens() == s.opened {
+		return nil
+	}
+	return []string{"listen, admin.listen or tls has changed, which takes a restart"}
+}
