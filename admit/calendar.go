@@ -67,7 +67,7 @@ func began(p claviger.Period, t time.Time) time.Time {
 	for {
 		guess := t.Add(-past(p, t))
 		turn, _ := t.ZoneBounds()
-		if turn.IsZero() || !guess.Before(turn) {
+		if turn.IsZero() || guess.After(turn) {
 			return guess
 		}
 		before := turn.Add(-1)

@@ -153,12 +153,12 @@ func (it *item) settle(now instant, used int64) {
 }
 
 // expire closes the holds whose time is up: their leases are given back, and
-// their tokens and money count as used. The lock is held.
+// their tokens and money count as used at that time. The lock is held.
 func (m *Memory) expire(now instant) {
 	for h := m.oldest; h != nil && h.expires <= now.mono; h = m.oldest {
 		m.pull(h)
 		for i := range h.items {
-			h.items[i].settle(now, h.items[i].held)
+			h.items[i].settle(instant{mono: h.expires, wall: now.wall}, h.items[i].held)
 		}
 	}
 }
