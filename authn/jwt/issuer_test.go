@@ -258,3 +258,11 @@ func head(s *signer, pairs ...any) members {
 	}
 	return h
 }
+
+// stripLast serves the key set at /keys/anything too.
+func stripLast(p *provider) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Path = "/keys"
+		p.serve(w, r)
+	})
+}

@@ -146,13 +146,15 @@ func (s *source) run(ctx context.Context, f *flight) {
 		s.replace(keys, life)
 	}
 	s.mu.Lock()
-	repeated := err != nil && s.failed != nil
+	first := s.failed == nil
+	s.mu.Unlock()
+	if err != nil && first {
+		s.log.LogAttrs(ctx, slog.LevelWarn, "signing keys could not be fetched", slog.String("issuer", s.name), slog.Any("error", err))
+	}
+	s.mu.Lock()
 	s.flight, s.failed = nil, err
 	s.mu.Unlock()
 	close(f.done)
-	if err != nil && !repeated {
-		s.log.LogAttrs(ctx, slog.LevelWarn, "signing keys could not be fetched", slog.String("issuer", s.name), slog.Any("error", err))
-	}
 }
 
 // replace takes keys into use. Tokens that were verified before stay remembered
