@@ -23,7 +23,7 @@ const (
 var (
 	errNoRef = errors.New("this is no reference to a secret: write env:NAME, file:PATH or command:PROGRAM ARGUMENTS; if the secret itself is written here, treat it as leaked and replace it")
 	errName  = errors.New("what follows env: is no name of a variable: letters, digits and underscores, as env:OPENAI_API_KEY")
-	errPath  = errors.New("nothing usable follows file: or command:")
+	errPath  = errors.New("the path or the program after the colon is missing, or holds a line break")
 
 	variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )

@@ -157,7 +157,7 @@ func (s *Sources) file(path string) ([]byte, error) {
 	if m := info.Mode().Perm(); m&0o077 != 0 {
 		s.note(&s.warnings, fmt.Sprintf("the secret file %s is open to other users of this machine (mode %04o): chmod 600 it", path, m))
 	}
-	f, err := os.Open(path) //nolint:gosec // the operator's own configuration names the file
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, plainPathError(err)
 	}
@@ -239,11 +239,8 @@ func (s *Sources) PublicSecrets(vars []string) []string {
 
 func secretKind(value string) bool {
 	return slices.ContainsFunc(detect.Find(value), func(m detect.Match) bool {
-		switch m.Kind {
-		case detect.Account, detect.Masked, detect.Google, detect.JWT:
-			return false
-		}
-		return !detect.IsPlaceholder(value[m.Start:m.End])
+		public := []detect.Kind{detect.Account, detect.Masked, detect.Google, detect.JWT}
+		return !slices.Contains(public, m.Kind) && !detect.IsPlaceholder(value[m.Start:m.End])
 	})
 }
 

@@ -415,8 +415,12 @@ func TestIssue(t *testing.T) {
 		pad    int
 		secure bool
 	}{
-		{Options{}, 1, 0, false}, {Options{Secure: true}, 1, 0, true}, {Options{Version: 4}, 1, 0, false},
-		{Options{}, 4, 9000, false}, {Options{Version: 4, Secure: true}, 4, 9000, true}, {Options{Cookie: "sid", Secure: true}, 1, 0, true},
+		{Options{}, 1, 0, false},
+		{Options{Secure: true}, 1, 0, true},
+		{Options{Version: 4}, 1, 0, false},
+		{Options{}, 4, 9000, false},
+		{Options{Version: 4, Secure: true}, 4, 9000, true},
+		{Options{Cookie: "sid", Secure: true}, 1, 0, true},
 	} {
 		c.o.Secrets = []claviger.Secret{secret()}
 		a := make1(t, c.o)

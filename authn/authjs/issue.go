@@ -46,14 +46,19 @@ func (a *Authenticator) Issue(claims claviger.Claims, ttl time.Duration) (cookie
 		return "", nil, err
 	}
 	name := a.keyrings[0].cookie
-	for _, c := range a.keyrings[0].cut(token) {
-		c.Path, c.HttpOnly, c.SameSite = "/", true, http.SameSiteLaxMode
-		c.Secure = a.secure || strings.HasPrefix(name, "__")
-		c.Expires = now.Add(ttl)
-		cookies = append(cookies, c)
-	}
-	if len(cookies) > maxChunks {
+	pieces := a.keyrings[0].cut(token)
+	if len(pieces) > maxChunks {
 		return "", nil, errChunks
+	}
+	for i, p := range pieces {
+		c := &http.Cookie{ //nolint:gosec // Secure follows the site, as Auth.js has it on http
+			Name: name, Value: p, Path: "/", Expires: now.Add(ttl),
+			HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.secure || strings.HasPrefix(name, "__"),
+		}
+		if len(pieces) > 1 {
+			c.Name += "." + strconv.Itoa(i)
+		}
+		cookies = append(cookies, c)
 	}
 	return name, cookies, nil
 }
@@ -82,19 +87,16 @@ func (k *keyring) seal(claims claviger.Claims) (string, error) {
 	return token, nil
 }
 
-func (k *keyring) cut(token string) []*http.Cookie {
+// cut takes a token apart into what fits into a cookie.
+func (k *keyring) cut(token string) []string {
 	size := chunkV5
 	if k.version == 4 {
 		size = chunkV4
 	}
-	if len(token) <= size {
-		return []*http.Cookie{{Name: k.cookie, Value: token}}
+	var out []string
+	for len(token) > size {
+		out = append(out, token[:size])
+		token = token[size:]
 	}
-	var out []*http.Cookie
-	for i := 0; token != ""; i++ {
-		n := min(size, len(token))
-		out = append(out, &http.Cookie{Name: k.cookie + "." + strconv.Itoa(i), Value: token[:n]})
-		token = token[n:]
-	}
-	return out
+	return append(out, token)
 }

@@ -191,8 +191,11 @@ process.stdout.write(JSON.stringify(q.map((c) => signClient(process.env.KEY, c.n
 		T    int64  `json:"t,omitempty"`
 	}
 	questions := []question{
-		{"web", "203.0.113.7", start.Unix()}, {"", "2001:db8::7", start.Unix()},
-		{"web", "::ffff:203.0.113.7", start.Unix()}, {"web", "2001:DB8:0:0::7", start.Unix()}, {"web", "203.0.113.7", 0},
+		{"web", "203.0.113.7", start.Unix()},
+		{"", "2001:db8::7", start.Unix()},
+		{"web", "::ffff:203.0.113.7", start.Unix()},
+		{"web", "2001:DB8:0:0::7", start.Unix()},
+		{"web", "203.0.113.7", 0},
 	}
 	in, err := json.Marshal(questions)
 	if err != nil {

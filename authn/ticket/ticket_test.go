@@ -24,7 +24,9 @@ import (
 
 var start = time.Unix(1_800_000_000, 0)
 
-func secret() claviger.Secret { return claviger.NewSecret([]byte(rand.Text() + rand.Text() + rand.Text())) }
+func secret() claviger.Secret {
+	return claviger.NewSecret([]byte(rand.Text() + rand.Text() + rand.Text()))
+}
 
 type clock struct{ t time.Time }
 
@@ -242,7 +244,9 @@ func TestMintRefuses(t *testing.T) {
 		}
 	}
 	for _, q := range []Request{
-		{Subject: "service:web"}, {Subject: strings.Repeat("u", 1025)}, {Subject: "u\xff"},
+		{Subject: "service:web"},
+		{Subject: strings.Repeat("u", 1025)},
+		{Subject: "u\xff"},
 		{Subject: "u", Claims: claviger.Claims{"f": func() {}}},
 	} {
 		if token, _, err := a.Mint(t.Context(), q); err == nil || token != "" {

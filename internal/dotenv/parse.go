@@ -5,6 +5,7 @@
 package dotenv
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -122,9 +123,9 @@ func (p *parser) quoted(open int) (stop, end int, ok bool) {
 			break
 		}
 	}
-	for i := len(closing) - 1; i >= 0; i-- {
-		if end, ok = p.tail(closing[i] + 1); ok {
-			return closing[i] + 1, end, true
+	for _, at := range slices.Backward(closing) {
+		if end, ok = p.tail(at + 1); ok {
+			return at + 1, end, true
 		}
 	}
 	return 0, 0, false

@@ -50,7 +50,7 @@ func readFile(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("it is no regular file")
 	}
-	f, err := os.Open(path) //nolint:gosec // the folder is the operator's own
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
