@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -51,9 +52,45 @@ func words(n *kong.Node, typed string, visit func(typed string, next []string)) 
 	}
 }
 
+// bashHead collects the words of the command so far, without flags and their
+// values. After a flag that takes a value, a file is completed.
+const bashHead = `_claviger() {
+  local typed=() w value=
+  for w in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    if [[ $w == "=" ]]; then continue; fi
+    if [[ $value ]]; then value=; continue; fi
+    case "$w" in
+      %s) value=1 ;;
+      -*) ;;
+      *) typed+=("$w") ;;
+    esac
+  done
+  if [[ $value ]]; then COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")); return; fi
+  case "${typed[*]}" in
+`
+
+// valued lists the flags that take a value, each once.
+func valued(n *kong.Node, out []string) []string {
+	for _, f := range n.Flags {
+		if f.IsBool() {
+			continue
+		}
+		if name := "--" + f.Name; !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+		if short := "-" + string(f.Short); f.Short != 0 && !slices.Contains(out, short) {
+			out = append(out, short)
+		}
+	}
+	for _, child := range n.Children {
+		out = valued(child, out)
+	}
+	return out
+}
+
 func bashCompletion(app *kong.Application) string {
 	var b strings.Builder
-	b.WriteString("_claviger() {\n  local typed=() w\n  for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do [[ $w == -* ]] || typed+=(\"$w\"); done\n  case \"${typed[*]}\" in\n")
+	fmt.Fprintf(&b, bashHead, strings.Join(valued(app.Node, nil), "|"))
 	words(app.Node, "", func(typed string, next []string) {
 		fmt.Fprintf(&b, "    %q) COMPREPLY=($(compgen -W %q -- \"${COMP_WORDS[COMP_CWORD]}\")) ;;\n", typed, strings.Join(next, " "))
 	})

@@ -68,7 +68,7 @@ type builder struct {
 	// readOnly is that of previous.
 	readOnly bool
 	count    func(model, text string) int64
-	errs     []error
+	wrong    config.Problems
 }
 
 // newInstallation reads the configuration and every secret that it names. A
@@ -84,8 +84,11 @@ func newInstallation(ctx context.Context, env Environment, src source, prev prev
 		Lookup: env.Lookup, Dir: filepath.Dir(src.path), Development: cfg.Environment == config.Development,
 	})
 	for _, name := range b.in.sources.PublicSecrets(env.Vars) {
-		b.fail("%s holds what looks like an API key, and builds copy variables with that prefix into the code that browsers get: "+
-			"rename it without the prefix, and replace the key, which may be public already", name)
+		b.wrong = append(b.wrong, config.Problem{
+			Path:    name,
+			Message: "holds what looks like an API key, and builds copy variables with that prefix into the code that browsers get",
+			Hint:    "rename it without the prefix, and replace the key, which may be public already",
+		})
 	}
 	b.identity()
 	b.authenticators()
@@ -94,8 +97,8 @@ func newInstallation(ctx context.Context, env Environment, src source, prev prev
 	b.proxy()
 	b.tls()
 	b.upstream(prev)
-	if len(b.errs) > 0 {
-		return nil, badUsage(errors.Join(b.errs...))
+	if len(b.wrong) > 0 {
+		return nil, badUsage(b.wrong)
 	}
 	b.in.files = append(b.in.sources.Files(), src.path)
 	b.in.trip = redact.NewTripwire(b.secrets)
@@ -104,15 +107,19 @@ func newInstallation(ctx context.Context, env Environment, src source, prev prev
 	return b.in, nil
 }
 
-func (b *builder) fail(format string, args ...any) {
-	b.errs = append(b.errs, fmt.Errorf(format, args...))
+// fail says what is wrong with a key, and where it stands. No error of the
+// packages behind it holds a value of a secret.
+func (b *builder) fail(path string, err error, hint string) {
+	b.wrong = append(b.wrong, b.in.config.Problem(path, err.Error(), hint))
 }
 
+const makeSecret = "make one with 'claviger secret new'"
+
 // secret reads a reference; a missing secret is bad configuration.
-func (b *builder) secret(at string, ref claviger.Ref) claviger.Secret {
+func (b *builder) secret(at string, ref claviger.Ref, hint string) claviger.Secret {
 	s, _, err := b.in.sources.Get(b.ctx, ref)
 	if err != nil {
-		b.fail("%s: %w", at, err)
+		b.fail(at, err, hint)
 		return claviger.Secret{}
 	}
 	b.secrets = append(b.secrets, s)
@@ -121,10 +128,10 @@ func (b *builder) secret(at string, ref claviger.Ref) claviger.Secret {
 
 // strong is secret for one that is ours to choose.
 func (b *builder) strong(at string, ref claviger.Ref) claviger.Secret {
-	s := b.secret(at, ref)
+	s := b.secret(at, ref, makeSecret)
 	if !s.IsZero() {
 		if err := keys.Strength(s); err != nil {
-			b.fail("%s (%s): %w", at, ref, err)
+			b.fail(at, err, makeSecret)
 		}
 	}
 	return s
@@ -139,7 +146,7 @@ func (b *builder) identity() {
 		file := identityFile{dir: stateDir(cfg, b.src), make: !b.readOnly}
 		var err error
 		if key, b.in.notes, err = file.read(); err != nil {
-			b.fail("identity_key: %w", err)
+			b.fail("identity_key", err, "")
 			return
 		}
 		b.secrets = append(b.secrets, key)
@@ -156,7 +163,7 @@ func (b *builder) authenticators() {
 		at := fmt.Sprintf("auth[%d].%s", i, a.Kind())
 		made, err := b.authenticator(at, a)
 		if err != nil {
-			b.fail("%s: %w", at, err)
+			b.fail(at, err, "")
 			continue
 		}
 		if made != nil {
@@ -165,21 +172,21 @@ func (b *builder) authenticators() {
 	}
 	plans, err := authz.New(plansOf(b.in.config))
 	if err != nil {
-		b.fail("plans: %w", err)
+		b.fail("plans", err, "")
 		return
 	}
 	s.Authorizer = plans
 }
 
 func (b *builder) authenticator(at string, a config.Authenticator) (claviger.Authenticator, error) {
-	before := len(b.errs)
+	before := len(b.wrong)
 	switch {
 	case a.AuthJS != nil:
 		o := authjs.Options{
 			Secrets: b.all(at, a.AuthJS.Secrets, false), Version: int(a.AuthJS.Version), Cookie: a.AuthJS.Cookie,
 			Realm: a.AuthJS.Realm, Secure: hasHTTPS(b.in.config), MaxAge: a.AuthJS.MaxAge,
 		}
-		if len(b.errs) > before {
+		if len(b.wrong) > before {
 			return nil, nil
 		}
 		made, err := authjs.New(o)
@@ -187,7 +194,7 @@ func (b *builder) authenticator(at string, a config.Authenticator) (claviger.Aut
 		return made, err
 	case a.Ticket != nil:
 		o := ticket.Options{Secrets: b.all(at, a.Ticket.Secrets, true), Audience: a.Ticket.Audience, Realm: a.Ticket.Realm}
-		if len(b.errs) > before {
+		if len(b.wrong) > before {
 			return nil, nil
 		}
 		made, err := ticket.New(o)
@@ -210,14 +217,14 @@ func (b *builder) all(at string, refs []claviger.Ref, ours bool) []claviger.Secr
 		if ours {
 			out = append(out, b.strong(place, r))
 		} else {
-			out = append(out, b.secret(place, r))
+			out = append(out, b.secret(place, r, "it is the secret of the app whose sessions are read, as AUTH_SECRET"))
 		}
 	}
 	return out
 }
 
 func (b *builder) service(at string, c *config.Service) (claviger.Authenticator, error) {
-	before := len(b.errs)
+	before := len(b.wrong)
 	o := service.Options{}
 	for i, k := range c.Keys {
 		o.Keys = append(o.Keys, service.Key{
@@ -225,7 +232,7 @@ func (b *builder) service(at string, c *config.Service) (claviger.Authenticator,
 			Claims: k.Claims, Plans: k.Plans, Actions: k.Actions, TicketTTL: k.TicketTTL,
 		})
 	}
-	if len(b.errs) > before {
+	if len(b.wrong) > before {
 		return nil, nil
 	}
 	made, err := service.New(o)
@@ -297,12 +304,12 @@ func pricesOf(cfg *config.Config) *admit.Prices {
 }
 
 func (b *builder) actions() {
-	for i, a := range b.in.config.Actions {
+	for _, a := range b.in.config.Actions {
 		d := a.Definition()
 		d.Tokens = b.count
 		made, err := action.New(d)
 		if err != nil {
-			b.fail("actions[%d] (%s): %w", i, a.Name, err)
+			b.fail("actions."+a.Name, err, "")
 			continue
 		}
 		b.in.snapshot.Actions = append(b.in.snapshot.Actions, made)
@@ -332,7 +339,7 @@ func (b *builder) tls() {
 	}
 	cert, err := b.in.sources.Certificate(b.ctx, c.Cert, c.Key)
 	if err != nil {
-		b.fail("tls: %w", err)
+		b.fail("tls", err, "")
 		return
 	}
 	b.in.tls = &cert
@@ -358,7 +365,7 @@ func (b *builder) upstream(prev previous) {
 		Idle: u.Timeouts.Idle, Total: u.Timeouts.Total, Logger: prev.log, InsecureHTTP: u.InsecureHTTP, Version: version(),
 	})
 	if err != nil {
-		b.fail("upstream: %w", err)
+		b.fail("upstream", err, "")
 		return
 	}
 	b.in.client = client

@@ -36,6 +36,9 @@ func (c tokenMintCommand) Run(ctx context.Context, env Environment) error {
 	if in.tickets == nil {
 		return badUsage(errors.New("the configuration has no ticket authenticator; add 'ticket: {secrets: [env:CLAVIGER_TICKET_SECRET]}' under auth"))
 	}
+	if c.TTL <= 0 || c.TTL > ticket.LongestTTL {
+		return badUsage(errors.New("--ttl is more than nothing and at most 24h"))
+	}
 	claims := claviger.Claims{}
 	for k, v := range c.Claim {
 		claims[k] = claimValue(v)
