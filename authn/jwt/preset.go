@@ -66,10 +66,11 @@ func fallback(at *string, value string) {
 }
 
 // keySetBelow is where several providers have their keys.
-func keySetBelow(o *Options, path string) {
+func keySetBelow(o *Options) error {
 	if o.Secret.IsZero() {
-		fallback(&o.JWKSURL, strings.TrimSuffix(o.Issuer, "/")+path)
+		fallback(&o.JWKSURL, strings.TrimSuffix(o.Issuer, "/")+"/.well-known/jwks.json")
 	}
+	return nil
 }
 
 // within returns a member of a claim that is an object.

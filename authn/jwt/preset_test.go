@@ -2,6 +2,7 @@ package jwt
 
 import (
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -12,10 +13,7 @@ import (
 
 // with changes the claims of a provider's token.
 func with(c members, pairs ...any) members {
-	out := members{}
-	for k, v := range c {
-		out[k] = v
-	}
+	out := maps.Clone(c)
 	for i := 0; i < len(pairs); i += 2 {
 		if pairs[i+1] == nil {
 			delete(out, pairs[i].(string))

@@ -24,7 +24,7 @@ import (
 func clerk() *preset {
 	return &preset{
 		name:     "clerk",
-		complete: func(o *Options) error { keySetBelow(o, "/.well-known/jwks.json"); return nil },
+		complete: keySetBelow,
 		admit: func(t *credential.Token, _ time.Time) error {
 			c := t.Claims
 			if sts, there := c["sts"]; there && sts != "active" {
@@ -78,8 +78,7 @@ func supabase() *preset {
 			if strings.HasSuffix(strings.TrimSuffix(o.Issuer, "/"), ".supabase.co") {
 				return errors.New("jwt: issuer: with the preset supabase it ends in /auth/v1")
 			}
-			keySetBelow(o, "/.well-known/jwks.json")
-			return nil
+			return keySetBelow(o)
 		},
 		admit: func(t *credential.Token, _ time.Time) error {
 			c := t.Claims
@@ -149,7 +148,7 @@ func firebase() *preset {
 func auth0() *preset {
 	return &preset{
 		name:     "auth0",
-		complete: func(o *Options) error { keySetBelow(o, "/.well-known/jwks.json"); return nil },
+		complete: keySetBelow,
 		admit: func(t *credential.Token, _ time.Time) error {
 			c := t.Claims
 			if sub, _ := c["sub"].(string); c["gty"] == "client-credentials" || strings.HasSuffix(sub, "@clients") {
@@ -188,7 +187,7 @@ func auth0() *preset {
 func cognito() *preset {
 	return &preset{
 		name:     "cognito",
-		complete: func(o *Options) error { keySetBelow(o, "/.well-known/jwks.json"); return nil },
+		complete: keySetBelow,
 		forUs: func(a *Authenticator, c claviger.Claims) error {
 			client := c["aud"]
 			switch c["token_use"] {

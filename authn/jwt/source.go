@@ -143,7 +143,7 @@ func (s *source) run(ctx context.Context, f *flight) {
 	defer cancel()
 	keys, life, err := s.fetch(ctx)
 	if err == nil {
-		s.replace(keys, life)
+		s.replace(ctx, keys, life)
 	}
 	s.mu.Lock()
 	first := s.failed == nil
@@ -159,7 +159,7 @@ func (s *source) run(ctx context.Context, f *flight) {
 
 // replace takes keys into use. Tokens that were verified before stay remembered
 // unless a key has gone, which may be the one that signed them.
-func (s *source) replace(keys []key, life time.Duration) {
+func (s *source) replace(ctx context.Context, keys []key, life time.Duration) {
 	now := s.now()
 	next := &ring{keys: keys, at: now, due: now.Add(life)}
 	last := s.ring.Load()
@@ -173,7 +173,7 @@ func (s *source) replace(keys []key, life time.Duration) {
 	}
 	s.ring.Store(next)
 	if gone || len(last.keys) != len(keys) {
-		s.log.LogAttrs(context.Background(), slog.LevelInfo, "signing keys changed", slog.String("issuer", s.name), slog.Int("usable", len(keys)))
+		s.log.LogAttrs(ctx, slog.LevelInfo, "signing keys changed", slog.String("issuer", s.name), slog.Int("usable", len(keys)))
 	}
 }
 

@@ -256,7 +256,7 @@ func TestHanging(t *testing.T) {
 		}
 
 		// With keys: those who name a known one never wait.
-		s.replace([]key{{id: "a", kid: "a"}}, usual)
+		s.replace(t.Context(), []key{{id: "a", kid: "a"}}, usual)
 		time.Sleep(usual + overdue/2)
 		start = time.Now()
 		if r := s.current(t.Context()); r == nil || time.Since(start) != 0 {
@@ -292,7 +292,7 @@ func TestOverdue(t *testing.T) {
 			t.Error("no first key")
 		}
 		name = "b"
-		time.Sleep(usual + overdue)
+		time.Sleep(usual + overdue + 1)
 		if r := s.current(t.Context()); r.keys[0].kid != "b" {
 			t.Errorf("keys of an hour ago were used unseen: %v", r.keys)
 		}

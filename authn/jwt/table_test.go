@@ -244,7 +244,8 @@ func tableSet(t *testing.T, s *signer) []members {
 		s.public(t), keyOf("weak").public(t), keyOf("ES384").public(t),
 		with(s, "kid", "enc", "use", "enc"), with(s, "kid", "other-alg", "alg", wrong),
 		{"kty": "oct", "kid": "oct", "k": base64.RawURLEncoding.EncodeToString(keyOf("HS256").private.([]byte)), "alg": "HS256"},
-		{"kty": "unknown", "kid": "x"}, {"kty": "RSA", "kid": "broken", "n": "!", "e": "AQAB"},
+		{"kty": "unknown", "kid": "x"},
+		{"kty": "RSA", "kid": "broken", "n": "!", "e": "AQAB"},
 	}
 }
 
