@@ -142,6 +142,7 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 	}
 	watching.Go(func() { s.watch(ctx) })
 	defer context.AfterFunc(ctx, s.health.drain)()
+	defer func() { s.installed().client.CloseIdle() }()
 	admin := adminHandler(s.health, s.metrics.registry, netx.NewHosts(adminHosts(back.Addr().String())))
 	// The admin listener goes last, so that readyz tells of the draining.
 	return runServers(ctx, s.log, s.bounds.drain,
