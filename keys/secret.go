@@ -25,9 +25,9 @@ func Generate() (string, error) {
 }
 
 var (
-	errShort       = fmt.Errorf("the secret is shorter than %d bytes: make one with claviger secret new", minSecret)
-	errPlaceholder = errors.New("the secret is a placeholder: make one with claviger secret new")
-	errSimple      = errors.New("the secret is too regular to be one: make one with claviger secret new")
+	errShort       = fmt.Errorf("the secret is shorter than %d bytes", minSecret)
+	errPlaceholder = errors.New("the secret is a placeholder")
+	errSimple      = errors.New("the secret is too regular to be one")
 )
 
 // fillers are what examples put into secrets beside what detect knows. They are

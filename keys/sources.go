@@ -146,6 +146,7 @@ func (s *Sources) file(path string) ([]byte, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(s.o.Dir, path)
 	}
+	path = filepath.Clean(path)
 	s.note(&s.files, path)
 	info, err := os.Stat(path)
 	if err != nil {
