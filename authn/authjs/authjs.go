@@ -82,7 +82,7 @@ func New(o Options) (*Authenticator, error) {
 	if o.Version != 0 && o.Version != 4 && o.Version != 5 {
 		return nil, fmt.Errorf("authjs: version must be 4 or 5 (without it both are read), not %d", o.Version)
 	}
-	if o.Cookie != "" && !validName(o.Cookie) {
+	if o.Cookie != "" && !credential.ValidCookieName(o.Cookie) {
 		return nil, errors.New("authjs: cookie is no name that a cookie can have")
 	}
 	if o.MaxAge < 0 {
@@ -143,7 +143,12 @@ var (
 // sessions that were good until they end.
 func (a *Authenticator) Authenticate(_ context.Context, r *http.Request) (claviger.Principal, error) {
 	if token, ok := bearer(r); ok {
-		return a.open(token, bearerWay)
+		if p, ok := a.memory.Get(credential.KeyOf(token, bearerWay), a.now()); ok {
+			return *p, nil
+		}
+		if isSealed(token) {
+			return a.open(token, bearerWay)
+		}
 	}
 	for way, name := range a.names {
 		token, err := readCookie(r.Header["Cookie"], name)
@@ -214,8 +219,8 @@ func (a *Authenticator) verify(token string, way uint8, now time.Time) (*credent
 	return nil, err
 }
 
-// bearer takes a sealed token out of the Authorization header, where Auth.js's
-// getToken reads it percent-encoded. Other bearers are not ours.
+// bearer takes what may be a sealed token out of the Authorization header, where
+// Auth.js's getToken reads it percent-encoded. isSealed tells whether it is one.
 func bearer(r *http.Request) (string, bool) {
 	token, ok := credential.Bearer(r)
 	if !ok {
@@ -228,5 +233,5 @@ func bearer(r *http.Request) (string, bool) {
 		}
 		token = plain
 	}
-	return token, isSealed(token)
+	return token, len(token) <= maxToken+maxHeader && strings.Contains(token, "..") && strings.Count(token, ".") == 4
 }

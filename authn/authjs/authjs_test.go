@@ -15,6 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"claviger.dev/claviger"
+	"claviger.dev/claviger/authn/internal/credential"
 	"claviger.dev/claviger/gatetest"
 	"claviger.dev/claviger/internal/jsonx"
 )
@@ -483,7 +484,7 @@ func FuzzCookies(f *testing.F) {
 		f.Add(s, n)
 	}
 	f.Fuzz(func(t *testing.T, line, name string) {
-		if !validName(name) {
+		if !credential.ValidCookieName(name) {
 			return
 		}
 		v, err := readCookie([]string{line}, name)

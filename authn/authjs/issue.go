@@ -47,8 +47,8 @@ func (a *Authenticator) Issue(claims claviger.Claims, ttl time.Duration) (cookie
 	}
 	name := a.keyrings[0].cookie
 	pieces := a.keyrings[0].cut(token)
-	if len(pieces) > maxChunks {
-		return "", nil, errChunks
+	if len(pieces) > credential.MaxChunks {
+		return "", nil, errors.New("authjs: the claims are too large for the 16 cookies of a session")
 	}
 	for i, p := range pieces {
 		c := &http.Cookie{ //nolint:gosec // Secure follows the site, as Auth.js has it on http
