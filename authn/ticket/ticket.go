@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"claviger.dev/claviger"
@@ -113,15 +114,21 @@ var errTooLarge = errors.New("ticket: larger than 8 KiB")
 // were good until they end.
 func (a *Authenticator) Authenticate(_ context.Context, r *http.Request) (claviger.Principal, error) {
 	token, ok := credential.Bearer(r)
-	if !ok || !isTicket(token) {
+	if !ok || strings.Count(token, ".") != 2 {
 		return claviger.Principal{}, claviger.ErrNoCredential
 	}
 	if len(token) > maxToken {
-		return claviger.Principal{}, credential.Refuse(errTooLarge)
+		if isTicket(token) {
+			return claviger.Principal{}, credential.Refuse(errTooLarge)
+		}
+		return claviger.Principal{}, claviger.ErrNoCredential
 	}
 	k, now := credential.KeyOf(token, 0), a.now()
 	if p, ok := a.memory.Get(k, now); ok {
 		return *p, nil
+	}
+	if !isTicket(token) {
+		return claviger.Principal{}, claviger.ErrNoCredential
 	}
 	p, until, err := a.verify(token, now)
 	if err != nil {
