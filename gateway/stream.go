@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"sync"
 	"time"
@@ -106,21 +107,26 @@ func newEventWriter(x *exchange, cancel context.CancelFunc) *eventWriter {
 	if x.s.Tripwire != nil {
 		w.passage, w.words = x.s.Tripwire.Stream(), x.s.Tripwire.Stream()
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.timer = time.AfterFunc(x.g.options.Heartbeat, w.beat)
+	// The timer runs once it is known to beat, which sets it again.
+	w.timer = time.AfterFunc(math.MaxInt64, w.beat)
+	w.timer.Reset(x.g.options.Heartbeat)
 	return w
 }
 
 // beat keeps intermediaries from closing a silent stream. Before the provider's
 // headers came it opens the answer, from where on a failure is an event.
 func (w *eventWriter) beat() {
-	w.mu.Lock()
+	every := w.x.g.options.Heartbeat
+	if !w.mu.TryLock() {
+		// Something is being written, and whoever does not read it is given up
+		// by the deadline.
+		w.timer.Reset(every)
+		return
+	}
 	defer w.mu.Unlock()
 	if w.closed {
 		return
 	}
-	every := w.x.g.options.Heartbeat
 	if quiet := time.Since(w.last); quiet < every {
 		w.timer.Reset(every - quiet)
 		return
