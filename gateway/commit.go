@@ -5,7 +5,7 @@ import "time"
 // unreadTime is how long the rest of a body is waited for that nobody wants any
 // more: net/http reads it before it sends the answer, so that the connection
 // can serve again.
-const unreadTime = 2 * time.Second
+const unreadTime = time.Second
 
 var noDeadline time.Time
 

@@ -72,6 +72,7 @@ type rig struct {
 	tickets  *ticket.Authenticator
 	services *service.Authenticator
 	sessions *authjs.Authenticator
+	bearers  sync.Map // by subject
 	// The planted secrets.
 	upstreamKey, ticketSecret, sessionSecret, identityKey, serviceKey string
 }
@@ -180,8 +181,12 @@ func (r *rig) addr() string { return strings.TrimPrefix(r.server.URL, "http://")
 // ticket is a bearer for a user.
 func (r *rig) ticket(sub string) string {
 	r.t.Helper()
+	if known, ok := r.bearers.Load(sub); ok {
+		return known.(string)
+	}
 	token, _, err := r.tickets.Mint(context.Background(), ticket.Request{Subject: sub})
 	must(r.t, err)
+	r.bearers.Store(sub, "Bearer "+token)
 	return "Bearer " + token
 }
 
