@@ -20,7 +20,7 @@ import (
 // and shown to the caller only who asked for it.
 func TestStreamUsage(t *testing.T) {
 	r := newRig(t, nil)
-	for _, tc := range []struct {
+	for i, tc := range []struct {
 		name, body string
 		shown      bool
 	}{
@@ -37,7 +37,7 @@ func TestStreamUsage(t *testing.T) {
 			t.Errorf("%s: the provider was sent %s", tc.name, sent)
 		}
 		u := r.sim.Units().Total
-		r.events.wait(t, 1)
+		r.events.wait(t, i+1)
 		if e := r.events.last(t); e.Units.Get(claviger.UnitInput) != u.Input || e.Units.Get(claviger.UnitOutput) != u.Output {
 			t.Errorf("%s: counted %+v, charged %+v", tc.name, e.Units, u)
 		}
