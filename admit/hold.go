@@ -8,6 +8,9 @@ import (
 	"claviger.dev/claviger"
 )
 
+// usual is how many charges a call takes as a rule. More cost an allocation.
+const usual = 4
+
 // hold is what one call took. Everything but standings, which does not change
 // after Admit, is guarded by the Memory's lock.
 type hold struct {
@@ -73,7 +76,7 @@ func (h *hold) Settle(_ context.Context, used []claviger.Charge) error {
 	known := 0
 	for i := range h.items {
 		it := &h.items[i]
-		amount, n := usedOf(it.w.id, it.rule.shape, used)
+		amount, n := usedOf(&it.w.id, it.rule.shape, used)
 		known += n
 		if n == 0 {
 			amount = it.held
@@ -93,19 +96,19 @@ func (h *hold) Settle(_ context.Context, used []claviger.Charge) error {
 // name the window. As in Admit, charges with the same limit add up, and of
 // those with different limits the largest counts. A negative one makes the
 // amount negative.
-func usedOf(of id, s shape, used []claviger.Charge) (amount int64, known int) {
+func usedOf(of *id, s shape, used []claviger.Charge) (amount int64, known int) {
 	for i := range used {
 		if !names(&used[i], of, s) {
 			continue
 		}
 		known++
-		var sum int64
-		for j := range used {
+		sum := used[i].Amount
+		if sum < 0 {
+			return -1, len(used)
+		}
+		for j := range used[:i] {
 			if used[j].Window.Limit != used[i].Window.Limit || !names(&used[j], of, s) {
 				continue
-			}
-			if used[j].Amount < 0 {
-				return -1, len(used)
 			}
 			sum = plus(sum, used[j].Amount)
 		}
@@ -114,8 +117,11 @@ func usedOf(of id, s shape, used []claviger.Charge) (amount int64, known int) {
 	return amount, known
 }
 
-func names(c *claviger.Charge, of id, s shape) bool {
-	return c.Kind == of.kind && c.Window.Per == of.per && idOf(c, s) == of
+// names reports whether c is on the window of. It compares what differs most
+// often first.
+func names(c *claviger.Charge, of *id, s shape) bool {
+	return c.Window.Per == of.per && c.Kind == of.kind && c.Key == of.key &&
+		(s != shapeCalendar && c.Kind != claviger.ChargeMoney || idOf(c, s) == *of)
 }
 
 // Release implements claviger.Hold. It does not block and ignores ctx.

@@ -124,9 +124,6 @@ type wanted struct {
 	fresh bool
 }
 
-// usual is how many charges a call takes as a rule. More cost an allocation.
-const usual = 6
-
 // Admit implements claviger.Admission. It never blocks on ctx.
 func (m *Memory) Admit(_ context.Context, charges []claviger.Charge) (claviger.Hold, error) {
 	if m.clock == nil {
@@ -208,7 +205,7 @@ func share(ws []wanted, charges []claviger.Charge) {
 // −1. The lock is held.
 func (m *Memory) admit(h *hold, ws []wanted, charges []claviger.Charge, now instant) (refused int, err error) {
 	m.expire(now)
-	m.sweep(now, min(m.owed, 8*usual))
+	m.sweep(now, min(m.owed, 32))
 	if len(m.all)+len(ws) > m.maxKeys {
 		m.sweep(now, 256)
 	}

@@ -54,7 +54,7 @@ func Find(s string) []Match {
 	var found []Match
 	from := 0
 	for i := 0; i < len(s); i++ {
-		if rulesOf[s[i]] == nil {
+		if !triggers[s[i]] {
 			continue
 		}
 		if m, ok := at(s, i, from); ok {
@@ -69,7 +69,7 @@ func Find(s string) []Match {
 // Has reports whether Find would find something.
 func Has(s string) bool {
 	for i := range len(s) {
-		if rulesOf[s[i]] != nil {
+		if triggers[s[i]] {
 			if _, ok := at(s, i, 0); ok {
 				return true
 			}
@@ -101,13 +101,23 @@ func at(s string, i, from int) (Match, bool) {
 	if s[i] == '*' {
 		return maskedAt(s, i, from)
 	}
+	// Most triggers are seen not to be one by the byte before or behind.
 	for _, r := range rulesOf[s[i]] {
+		switch {
+		case r.trigger > 0 && (i == 0 || s[i-1] != r.prefix[r.trigger-1]),
+			r.trigger == 0 && (i+1 == len(s) || s[i+1] != r.prefix[1]):
+			continue
+		}
 		if m, ok := r.at(s, i, from); ok {
 			return m, true
 		}
 	}
 	return Match{}, false
 }
+
+// window is how much of a body is looked at to decide, so that a text made of
+// nothing but beginnings takes no longer than another.
+const window = 400
 
 // rule is one shape: a fixed beginning, and a body of certain characters. The
 // search stops at the trigger, the rarest byte of the beginning, and compares
@@ -128,11 +138,11 @@ type rule struct {
 
 func (r *rule) at(s string, i, from int) (Match, bool) {
 	start := i - r.trigger
-	if start < from || !strings.HasPrefix(s[start:], r.prefix) {
+	if start < from || len(s)-start < len(r.prefix) || !strings.HasPrefix(s[start:], r.prefix) {
 		return Match{}, false
 	}
 	rest := s[start+len(r.prefix):]
-	n := run(rest, r.body)
+	n := run(rest[:min(len(rest), window)], r.body)
 	if n < r.least || r.exact > 0 && n != r.exact {
 		return Match{}, false
 	}
@@ -143,6 +153,9 @@ func (r *rule) at(s string, i, from int) (Match, bool) {
 	// The mark of OpenAI is proof enough, whatever stands before.
 	if kind == "" || kind != OpenAI && !begins(s, start) {
 		return Match{}, false
+	}
+	if n == window {
+		n += run(rest[n:], r.body)
 	}
 	return Match{Kind: kind, Start: start, End: start + len(r.prefix) + n}, true
 }

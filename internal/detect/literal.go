@@ -10,8 +10,26 @@ func Looks(s string) bool {
 		if m.Kind != Account {
 			return true
 		}
+		if m.End-m.Start == len(s) {
+			return false
+		}
 	}
-	return len(s) >= 16 && run(s, word|token) == len(s) && strings.Count(s, "/") <= len(s)/16 && random(s)
+	return run(s, word|token) == len(s) && strings.Count(s, "/") <= len(s)/16 && random(longest(s))
+}
+
+// longest is the longest piece of s without punctuation, if there is one of 12
+// characters: names have short pieces.
+func longest(s string) string {
+	best := ""
+	for w := range strings.FieldsFuncSeq(s, func(r rune) bool { return r > 127 || !is(byte(r), alnum) }) {
+		if len(w) > len(best) {
+			best = w
+		}
+	}
+	if len(best) < 12 {
+		return ""
+	}
+	return best
 }
 
 // placeholders are what people write until they have a secret. The short ones
@@ -85,7 +103,7 @@ func counts(s string) bool {
 	if steps*2 >= len(s) {
 		return true
 	}
-	for n := 1; n <= len(s)/3; n++ {
+	for n := 1; n <= min(len(s)/3, 64); n++ {
 		if strings.Repeat(s[:n], len(s)/n) == s[:len(s)/n*n] {
 			return true
 		}

@@ -21,7 +21,6 @@ var rules = []rule{
 	{kind: Account, prefix: "org-", trigger: 3, body: alnum, least: 16, judge: randomly(Account)},
 	{kind: Account, prefix: "proj_", trigger: 4, body: alnum, least: 16, judge: randomly(Account)},
 	{kind: Account, prefix: "user-", trigger: 4, body: alnum, least: 20, judge: randomly(Account)},
-	{prefix: "*", trigger: 0}, // see maskedAt
 	{kind: Groq, prefix: "gsk_", trigger: 3, body: alnum, least: 40, judge: randomly(Groq)},
 	{kind: XAI, prefix: "xai-", trigger: 3, body: alnum, least: 60, judge: randomly(XAI)},
 	{kind: HuggingFace, prefix: "hf_", trigger: 2, body: alnum, least: 30, judge: randomly(HuggingFace)},
@@ -57,6 +56,17 @@ var rules = []rule{
 // rulesOf are the rules by their trigger.
 var rulesOf = byTrigger()
 
+// triggers are the bytes that have rules, and the star of masked keys.
+var triggers = hasRules()
+
+func hasRules() (t [256]bool) {
+	for c := range rulesOf {
+		t[c] = len(rulesOf[c]) > 0
+	}
+	t['*'] = true
+	return t
+}
+
 func byTrigger() (t [256][]*rule) {
 	for i := range rules {
 		c := rules[i].prefix[rules[i].trigger]
@@ -68,6 +78,8 @@ func byTrigger() (t [256][]*rule) {
 // randomly is the judge of shapes whose body must not be words.
 func randomly(k Kind) func(string, int) (Kind, int) {
 	return func(s string, n int) (Kind, int) {
+		// A full stop ends the sentence and not the secret.
+		n = len(strings.TrimRight(s[:n], "."))
 		if !random(s[:n]) {
 			return "", 0
 		}
@@ -92,7 +104,7 @@ func openAI(s string, n int) (Kind, int) {
 			return "", 0
 		}
 	}
-	plain := run(s, alnum)
+	plain := run(s[:n], alnum)
 	long := n >= 40 && strings.Count(s[:n], "-") <= n/8
 	if (plain >= 20 || long) && random(s[:n]) {
 		return OpenAIUnmarked, n
@@ -113,8 +125,11 @@ func masked(s string, shown int) int {
 			}
 		}
 	}
+	if n == 0 {
+		return 0
+	}
 	tail := run(s[n:], word)
-	if n == 0 || shown+tail < 2 {
+	if shown+tail < 2 {
 		return 0
 	}
 	return n + tail
@@ -130,11 +145,31 @@ func maskedAt(s string, i, from int) (Match, bool) {
 	for start > from && is(s[start-1], word) {
 		start--
 	}
+	start += escape(s[:i], start)
 	end := i + masked(s[i:], 0)
 	if i-start < 2 || end == i {
 		return Match{}, false
 	}
 	return Match{Kind: Masked, Start: start, End: end}, true
+}
+
+// escape is how many of the bytes from start on belong to an escape that begins
+// before it, as the n of \\n.
+func escape(s string, start int) int {
+	n := 0
+	switch rest := s[start:]; {
+	case start == 0 || rest == "":
+	case s[start-1] == '%':
+		n = 2
+	case s[start-1] != '\\':
+	case rest[0] == 'u':
+		n = 5
+	case rest[0] == 'x':
+		n = 3
+	case strings.IndexByte("nrtbf", rest[0]) >= 0:
+		n = 1
+	}
+	return min(n, len(s)-start)
 }
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -166,6 +201,10 @@ func slack(s string, n int) (Kind, int) {
 
 // jwt wants three parts or, sealed, five. The middle ones may be empty.
 func jwt(s string, n int) (Kind, int) {
+	head := strings.IndexByte(s[:min(len(s), window)], '.')
+	if head < 8 || run(s[:head], word) < head {
+		return "", 0
+	}
 	n = 0
 	dots := 0
 	for n < len(s) && (is(s[n], word) || s[n] == '.') {
@@ -175,7 +214,7 @@ func jwt(s string, n int) (Kind, int) {
 		n++
 	}
 	n = len(strings.TrimRight(s[:n], "."))
-	if dots < 2 || strings.IndexByte(s[:n], '.') < 8 || n < 30 {
+	if dots < 2 || n < 30 {
 		return "", 0
 	}
 	return JWT, n
@@ -184,8 +223,8 @@ func jwt(s string, n int) (Kind, int) {
 // privateKey takes a block to its end, or to the end of the text where that is
 // missing.
 func privateKey(s string, _ int) (Kind, int) {
-	head := strings.Index(s, "PRIVATE KEY")
-	if head < 0 || head > 24 || strings.IndexByte(s[:head], '\n') >= 0 {
+	head := strings.Index(s[:min(len(s), 32)], "PRIVATE KEY")
+	if head < 0 || strings.IndexByte(s[:head], '\n') >= 0 {
 		return "", 0
 	}
 	end := strings.Index(s, "-----END ")
