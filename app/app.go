@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -59,8 +60,8 @@ func isTerminal(f *os.File) bool {
 // Lookup returns an environment variable. Of a variable that stands twice the
 // last value counts, as it does for os/exec.
 func (e Environment) Lookup(name string) (string, bool) {
-	for i := len(e.Vars) - 1; i >= 0; i-- {
-		if k, v, ok := strings.Cut(e.Vars[i], "="); ok && k == name {
+	for _, kv := range slices.Backward(e.Vars) {
+		if k, v, ok := strings.Cut(kv, "="); ok && k == name {
 			return v, true
 		}
 	}

@@ -105,9 +105,19 @@ func (w *witness) reloads() {
 
 func (w *witness) commands() {
 	for _, args := range [][]string{
-		{}, {"--help"}, {"serve", "--help"}, {"token", "mint", "--help"}, {"config", "check"}, {"config", "print"}, {"config", "schema"},
-		{"version"}, {"completion", "bash"}, {"serve", "--config", "none.yaml"}, {"token", "mint", "--sub", ""},
-		{"token", "mint", "--sub", "x", "--ttl", "900h"}, {"bogus"},
+		{},
+		{"--help"},
+		{"serve", "--help"},
+		{"token", "mint", "--help"},
+		{"config", "check"},
+		{"config", "print"},
+		{"config", "schema"},
+		{"version"},
+		{"completion", "bash"},
+		{"serve", "--config", "none.yaml"},
+		{"token", "mint", "--sub", ""},
+		{"token", "mint", "--sub", "x", "--ttl", "900h"},
+		{"bogus"},
 	} {
 		_, out, errs := w.command(args...)
 		w.seen.WriteString(out + errs)

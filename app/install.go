@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/action"
@@ -41,7 +42,8 @@ type installation struct {
 	sessions *authjs.Authenticator
 	tls      *tls.Certificate
 	trip     *redact.Tripwire
-	// files are what a change of is worth a reload.
+	// begun is when reading began; files are what a change of is worth a reload.
+	begun time.Time
 	files []string
 	// notes are what the operator should know and need not act on.
 	notes []string
@@ -75,11 +77,12 @@ type builder struct {
 // missing upstream key is a problem, which readyz tells; any other missing
 // secret is an error.
 func newInstallation(ctx context.Context, env Environment, src source, prev previous) (*installation, error) {
+	begun := time.Now()
 	cfg, err := src.load(env)
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{ctx: ctx, env: env, src: src, in: &installation{config: cfg}, readOnly: prev.readOnly, count: countTokens()}
+	b := &builder{ctx: ctx, env: env, src: src, in: &installation{config: cfg, begun: begun}, readOnly: prev.readOnly, count: countTokens()}
 	b.in.sources = keys.NewSources(keys.SourceOptions{
 		Lookup: env.Lookup, Dir: filepath.Dir(src.path), Development: cfg.Environment == config.Development,
 	})

@@ -65,11 +65,11 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		peer, err := netip.ParseAddrPort(c.RemoteAddr().String())
-		if err != nil || l.exempt(peer.Addr().Unmap()) {
+		peer, ok := c.RemoteAddr().(*net.TCPAddr)
+		if !ok || l.exempt(peer.AddrPort().Addr().Unmap()) {
 			return c, nil
 		}
-		block := netx.Prefix(peer.Addr())
+		block := netx.Prefix(peer.AddrPort().Addr())
 		if l.take(block) {
 			return &boundedConn{Conn: c, free: func() { l.free(block) }}, nil
 		}

@@ -108,7 +108,7 @@ func conditions(c *config.Config) []config.Problem {
 
 // flatten takes a joined error apart.
 func flatten(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the joined error itself is asked
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
 	}
 	return []error{err}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -88,5 +89,5 @@ func (h *liveHandler) WithGroup(name string) slog.Handler {
 }
 
 func (h *liveHandler) and(w func(slog.Handler) slog.Handler) slog.Handler {
-	return &liveHandler{out: h.out, with: append(h.with[:len(h.with):len(h.with)], w)}
+	return &liveHandler{out: h.out, with: append(slices.Clip(h.with), w)}
 }

@@ -113,11 +113,11 @@ func (s *running) keyChanged(k keys.KeyStatus) {
 // run opens the listeners and serves public on the public one. A second signal
 // ends the process without waiting for anybody.
 func (s *running) run(ctx context.Context, public http.Handler) error {
-	var watching sync.WaitGroup
-	defer watching.Wait()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	files := s.newWatcher()
+	defer files.close()
 	cfg := s.installed().config
 	front, err := s.listen(ctx, "listen", cfg.Listen)
 	if err != nil {
@@ -140,7 +140,7 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 		s.env.Opened("public", front.Addr().String())
 		s.env.Opened("admin", back.Addr().String())
 	}
-	watching.Go(func() { s.watch(ctx) })
+	defer files.start(ctx)()
 	defer context.AfterFunc(ctx, s.health.drain)()
 	defer func() { s.installed().client.CloseIdle() }()
 	admin := adminHandler(s.health, s.metrics.registry, netx.NewHosts(adminHosts(back.Addr().String())))

@@ -128,8 +128,10 @@ func lifeFor(key service.Key, asked time.Duration) (time.Duration, error) {
 	case asked == 0:
 		return min(longest, ticket.DefaultTTL), nil
 	case asked < 0 || asked > longest:
-		return 0, &claviger.Error{Code: claviger.CodeInvalidInput, Param: "ttl",
-			Detail: fmt.Sprintf("Invalid ttl: at most %d seconds", int64(longest.Seconds()))}
+		return 0, &claviger.Error{
+			Code: claviger.CodeInvalidInput, Param: "ttl",
+			Detail: fmt.Sprintf("Invalid ttl: at most %d seconds", int64(longest.Seconds())),
+		}
 	}
 	return asked, nil
 }

@@ -158,13 +158,13 @@ func (h *handler) signIn(w http.ResponseWriter, r *http.Request) {
 
 func (h *handler) signOut(w http.ResponseWriter, r *http.Request) {
 	for _, c := range r.Cookies() {
-		http.SetCookie(w, h.harden(&http.Cookie{Name: c.Name, MaxAge: -1}))
+		http.SetCookie(w, h.harden(&http.Cookie{Name: c.Name, MaxAge: -1})) //nolint:gosec // harden sets the attributes
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
 // harden sets what Auth.js sets on its session cookie.
-func (h *handler) harden(c *http.Cookie) *http.Cookie {
+func (h *handler) harden(c *http.Cookie) *http.Cookie { //nolint:gosec // Secure as the demo is served: loopback has no https
 	c.Path, c.HttpOnly, c.SameSite, c.Secure = "/", true, http.SameSiteLaxMode, h.options.Secure
 	return c
 }
