@@ -53,6 +53,11 @@ func TestArrows(t *testing.T) {
 		rel := strings.TrimPrefix(strings.TrimPrefix(pkg, module), "/")
 		if rel == "" {
 			checkArrow(t, rel, imports, []string{"internal/seal"}, "the vocabulary is the standard library and the seal")
+			for _, imp := range imports {
+				if first, _, _ := strings.Cut(imp, "/"); strings.Contains(first, ".") && !strings.HasPrefix(imp, module) {
+					t.Errorf("the vocabulary must not import %s: it is the standard library and the seal", imp)
+				}
+			}
 			continue
 		}
 		i := slices.IndexFunc(arrows, func(a struct {
