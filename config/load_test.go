@@ -58,7 +58,9 @@ func vars(m map[string]string) Lookup {
 
 // equal compares what configurations say.
 func equal(a, b *Config) string {
-	return cmp.Diff(a, b,
+	// A key without settings of its own may be written with or without "ref".
+	place := cmp.Transformer("place", func(r RefAt) [2]string { return [2]string{strings.TrimSuffix(r.Path, ".ref"), string(r.Ref)} })
+	return cmp.Diff(a, b, place,
 		cmp.FilterPath(func(p cmp.Path) bool {
 			f, ok := p.Last().(cmp.StructField)
 			return ok && (f.Name() == "pos" || f.Name() == "zone" || f.Name() == "wrong")
