@@ -154,7 +154,7 @@ func (it *item) current() bool { return it.rule.shape != shapeCalendar || it.sta
 func (it *item) settle(now instant, used int64) {
 	it.w.holds--
 	if it.current() {
-		it.w.state.settle(it.rule, now, it.held, used)
+		it.w.settle(it.rule, now, it.held, used)
 	}
 }
 

@@ -86,8 +86,10 @@ func TestCost(t *testing.T) {
 	})
 	units := func(in, cached, out int64) claviger.Units {
 		return claviger.Units{
-			{Kind: claviger.UnitInput, Amount: in}, {Kind: claviger.UnitCachedInput, Amount: cached},
-			{Kind: claviger.UnitOutput, Amount: out}, {Kind: claviger.UnitReasoning, Amount: out},
+			{Kind: claviger.UnitInput, Amount: in},
+			{Kind: claviger.UnitCachedInput, Amount: cached},
+			{Kind: claviger.UnitOutput, Amount: out},
+			{Kind: claviger.UnitReasoning, Amount: out},
 		}
 	}
 	for _, c := range []struct {

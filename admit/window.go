@@ -152,10 +152,10 @@ func (s *state) settle(r rule, now instant, held, used int64) {
 		return
 	}
 	s.held -= held
-	switch r.shape {
-	case shapeFlow:
+	if r.shape == shapeFlow {
 		s.meter = s.add(now.mono, used, max(r.limit, 1), r.period)
-	case shapeCalendar:
+	}
+	if r.shape == shapeCalendar {
 		s.used = plus(s.used, used)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -62,6 +64,10 @@ func NewTripwire(secrets []claviger.Secret) *Tripwire {
 	t.index()
 	return t
 }
+
+// Format implements fmt.Formatter: whatever holds a Tripwire can be formatted
+// and shows none of what it knows.
+func (*Tripwire) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[tripwire]") }
 
 // index fills the tables: Wu and Manber, "A fast algorithm for multi-pattern
 // searching" (1994).

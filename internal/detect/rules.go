@@ -200,13 +200,12 @@ func slack(s string, n int) (Kind, int) {
 }
 
 // jwt wants three parts or, sealed, five. The middle ones may be empty.
-func jwt(s string, n int) (Kind, int) {
+func jwt(s string, _ int) (Kind, int) {
 	head := strings.IndexByte(s[:min(len(s), window)], '.')
 	if head < 8 || run(s[:head], word) < head {
 		return "", 0
 	}
-	n = 0
-	dots := 0
+	n, dots := 0, 0
 	for n < len(s) && (is(s[n], word) || s[n] == '.') {
 		if s[n] == '.' {
 			dots++
