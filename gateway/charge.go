@@ -58,7 +58,11 @@ func only(limits []claviger.Limit, keep func(claviger.Limit) bool) []claviger.Li
 func (x *exchange) authorize(c caller, call claviger.Call) (claviger.Decision, error) {
 	d, err := x.s.Authorizer.Authorize(x.r.Context(), c.Principal, call)
 	x.event.Plan, x.event.Rule = d.Plan, d.Rule
-	x.event.Endpoint, x.event.Action, x.event.Model, x.event.Stream = call.Endpoint, call.Action, call.Model, call.Stream
+	x.event.Endpoint, x.event.Action, x.event.Stream = call.Endpoint, call.Action, call.Stream
+	if _, known := x.s.Prices.Price(call.Model); known || d.Allow && err == nil {
+		// Any other name is only what somebody wrote there.
+		x.event.Model = call.Model
+	}
 	if err != nil {
 		return claviger.Decision{}, &claviger.Error{Code: claviger.CodeForbidden, Err: err}
 	}

@@ -200,12 +200,11 @@ func (w *eventWriter) close() {
 	w.timer.Stop()
 }
 
-// pump carries events until the provider's end. broken says that the stream
-// ended without one, so that the caller's must not look whole either.
+// pump carries events until the provider's end. The answer opens with the first
+// of them, so that what fails before it keeps its status, too. broken says that
+// the stream ended without an end, so that the caller's must not look whole
+// either.
 func (w *eventWriter) pump(body io.Reader, t translator, cancel context.CancelFunc) (err error, broken bool) { //nolint:revive // the error decides, the flag qualifies it
-	if err := w.flush(); err != nil {
-		return err, true
-	}
 	frames := openai.NewFrameReader(body, maxFrame)
 	for {
 		f, err := frames.Next()

@@ -59,12 +59,12 @@ func TestStreamFaults(t *testing.T) {
 		{openaitest.Fault{Kind: openaitest.NoUsage}, 200, true, true, ""},
 		{openaitest.Fault{Kind: openaitest.Extra}, 200, true, true, ""},
 		{openaitest.Fault{Kind: openaitest.Stall}, 200, false, false, "upstream_timeout"},
-		{openaitest.Fault{Kind: openaitest.HangBody}, 200, false, false, "upstream_timeout"},
+		{openaitest.Fault{Kind: openaitest.HangBody}, 504, true, false, "upstream_timeout"},
 		{openaitest.Fault{Kind: openaitest.Cut}, 200, false, false, "upstream_error"},
 		{openaitest.Fault{Kind: openaitest.End}, 200, false, false, "upstream_error"},
 		{openaitest.Fault{Kind: openaitest.BadChunk}, 200, false, false, "upstream_error"},
 		{openaitest.Fault{Kind: openaitest.Truncated}, 200, false, false, "upstream_error"},
-		{openaitest.Fault{Kind: openaitest.InvalidJSON}, 200, true, false, "upstream_error"},
+		{openaitest.Fault{Kind: openaitest.InvalidJSON}, 502, true, false, "upstream_error"},
 		{openaitest.Fault{Kind: openaitest.ErrorEvent}, 200, true, false, "upstream_error"},
 		{openaitest.Fault{Kind: openaitest.Huge}, 200, false, false, "upstream_error"},
 		{openaitest.Fault{Kind: openaitest.Leak, Parts: 1}, 200, false, false, ""},
@@ -87,8 +87,17 @@ func TestStreamFaults(t *testing.T) {
 			name := tc.fault.String() + " " + path
 			t.Logf("%-48s %d, ended %v", name, a.status, a.err)
 			done := strings.Contains(a.body, "[DONE]") || strings.Contains(a.body, "response.completed")
-			leak := tc.fault.Kind == openaitest.Leak && tc.fault.Status == 400
-			if !leak && (a.status != tc.status || !strings.Contains(a.body, tc.contain)) || (a.err == nil) != tc.whole || done != tc.done {
+			if tc.fault.Kind == openaitest.Leak {
+				// Cut, or refused when nothing had gone out yet.
+				if done || a.err == nil && a.status == http.StatusOK {
+					t.Errorf("%s: %d, ended %v\n%.3000s", name, a.status, a.err, a.body)
+				}
+			} else if tc.fault.Kind == openaitest.ErrorEvent {
+				// As an event, or with its status when nothing had gone out yet.
+				if done || a.err != nil || !strings.Contains(a.body, tc.contain) {
+					t.Errorf("%s: %d, ended %v\n%.3000s", name, a.status, a.err, a.body)
+				}
+			} else if (a.status != tc.status || !strings.Contains(a.body, tc.contain)) || (a.err == nil) != tc.whole || done != tc.done {
 				t.Errorf("%s: %d, ended %v, done %v\n%.3000s", name, a.status, a.err, done, a.body)
 			}
 			if n := overlap(wordsOf(a.body)+a.body, r.upstreamKey); n > 20 {

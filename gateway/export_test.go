@@ -1,0 +1,24 @@
+package gateway
+
+import (
+	"slices"
+
+	"claviger.dev/claviger/openai"
+)
+
+// Routes lists every way in of the snapshot that serves, as "POST /tickets".
+// One that ends in a slash takes one more segment.
+func (g *Gateway) Routes() []string {
+	c := g.current.Load()
+	var out []string
+	for path, rt := range c.routes {
+		out = append(out, rt.method+" "+path)
+	}
+	for _, row := range openai.Rows() {
+		if c.open[row.Name] {
+			out = append(out, row.Method+" "+proxyPrefix+row.Path)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
