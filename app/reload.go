@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+
+	"claviger.dev/claviger/upstream"
 )
 
 // reload makes a new installation and swaps it in. On error the old one goes on
@@ -24,12 +26,24 @@ func (s *running) reload(ctx context.Context) {
 	s.mu.Lock()
 	s.in = in
 	s.mu.Unlock()
+	// A request that began with the old installation may leave a connection
+	// behind later, so the one before is asked again.
+	closeIdle(s.retired, old.client)
+	s.retired = old.client
+	in.fetchKeys(ctx)
 	s.output.set(in.config.Log)
-	old.client.CloseIdle()
 	s.health.setDegraded("")
 	s.health.setNotes(append(slices.Clone(in.notes), s.restarts(in)...))
 	s.log.Info("the configuration was read anew")
 	s.tellProblems()
+}
+
+func closeIdle(list ...*upstream.Client) {
+	for _, c := range list {
+		if c != nil {
+			c.CloseIdle()
+		}
+	}
 }
 
 // remake reads everything anew. A panic there must not end a process that

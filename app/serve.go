@@ -21,6 +21,7 @@ import (
 	"claviger.dev/claviger/internal/netx"
 	"claviger.dev/claviger/keys"
 	"claviger.dev/claviger/redact"
+	"claviger.dev/claviger/upstream"
 )
 
 type serveCommand struct{ configFlag }
@@ -46,6 +47,8 @@ type running struct {
 	bounds  bounds
 	// opened is what the listeners were opened by.
 	opened opened
+	// retired is the client of the installation before; reloads alone use it.
+	retired *upstream.Client
 
 	mu sync.Mutex
 	in *installation
@@ -131,6 +134,7 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 	if s.installed().tls != nil {
 		front = tls.NewListener(front, s.tlsConfig())
 	}
+	s.installed().fetchKeys(ctx)
 	for _, n := range s.installed().notes {
 		s.log.Warn(n)
 	}
@@ -140,9 +144,12 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 		s.env.Opened("public", front.Addr().String())
 		s.env.Opened("admin", back.Addr().String())
 	}
-	defer files.start(ctx)()
+	stopFiles := files.start(ctx)
+	defer func() {
+		stopFiles()
+		closeIdle(s.retired, s.installed().client)
+	}()
 	defer context.AfterFunc(ctx, s.health.drain)()
-	defer func() { s.installed().client.CloseIdle() }()
 	admin := adminHandler(s.health, s.metrics.registry, netx.NewHosts(adminHosts(back.Addr().String())))
 	// The admin listener goes last, so that readyz tells of the draining.
 	return runServers(ctx, s.log, s.bounds.drain,
