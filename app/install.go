@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,11 +15,9 @@ import (
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/action"
 	"claviger.dev/claviger/admit"
-	"claviger.dev/claviger/authn/anonymous"
 	"claviger.dev/claviger/authn/authjs"
-	"claviger.dev/claviger/authn/service"
+	"claviger.dev/claviger/authn/jwt"
 	"claviger.dev/claviger/authn/ticket"
-	"claviger.dev/claviger/authz"
 	"claviger.dev/claviger/config"
 	"claviger.dev/claviger/gateway"
 	"claviger.dev/claviger/internal/netx"
@@ -40,6 +37,7 @@ type installation struct {
 	client   *upstream.Client
 	tickets  *ticket.Authenticator
 	sessions *authjs.Authenticator
+	issuers  []*jwt.Authenticator
 	tls      *tls.Certificate
 	trip     *redact.Tripwire
 	// begun is when reading began; files are what a change of is worth a reload.
@@ -65,6 +63,7 @@ type builder struct {
 	ctx     context.Context //nolint:containedctx // lives for one call of newInstallation
 	in      *installation
 	env     Environment
+	log     *slog.Logger
 	src     source
 	secrets []claviger.Secret
 	// readOnly is that of previous.
@@ -82,7 +81,7 @@ func newInstallation(ctx context.Context, env Environment, src source, prev prev
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{ctx: ctx, env: env, src: src, in: &installation{config: cfg, begun: begun}, readOnly: prev.readOnly, count: countTokens()}
+	b := &builder{ctx: ctx, env: env, log: prev.log, src: src, in: &installation{config: cfg, begun: begun}, readOnly: prev.readOnly, count: countTokens()}
 	b.in.sources = keys.NewSources(keys.SourceOptions{
 		Lookup: env.Lookup, Dir: filepath.Dir(src.path), Development: cfg.Environment == config.Development,
 	})
@@ -158,93 +157,6 @@ func (b *builder) identity() {
 		return
 	}
 	b.in.snapshot.Pseudonym = keys.NewIdentity(key).Pseudonym
-}
-
-func (b *builder) authenticators() {
-	s := &b.in.snapshot
-	for i, a := range b.in.config.Auth {
-		at := fmt.Sprintf("auth[%d].%s", i, a.Kind())
-		made, err := b.authenticator(at, a)
-		if err != nil {
-			b.fail(at, err, "")
-			continue
-		}
-		if made != nil {
-			s.Authenticators = append(s.Authenticators, made)
-		}
-	}
-	plans, err := authz.New(plansOf(b.in.config))
-	if err != nil {
-		b.fail("plans", err, "")
-		return
-	}
-	s.Authorizer = plans
-}
-
-func (b *builder) authenticator(at string, a config.Authenticator) (claviger.Authenticator, error) {
-	before := len(b.wrong)
-	switch {
-	case a.AuthJS != nil:
-		o := authjs.Options{
-			Secrets: b.all(at, a.AuthJS.Secrets, false), Version: int(a.AuthJS.Version), Cookie: a.AuthJS.Cookie,
-			Realm: a.AuthJS.Realm, Secure: hasHTTPS(b.in.config), MaxAge: a.AuthJS.MaxAge,
-		}
-		if len(b.wrong) > before {
-			return nil, nil
-		}
-		made, err := authjs.New(o)
-		b.in.sessions = made
-		return made, err
-	case a.Ticket != nil:
-		o := ticket.Options{Secrets: b.all(at, a.Ticket.Secrets, true), Audience: a.Ticket.Audience, Realm: a.Ticket.Realm}
-		if len(b.wrong) > before {
-			return nil, nil
-		}
-		made, err := ticket.New(o)
-		if b.in.tickets == nil {
-			b.in.tickets = made
-		}
-		return made, err
-	case a.Service != nil:
-		return b.service(at, a.Service)
-	case a.Anonymous != nil:
-		return anonymous.New(anonymous.Options{Plan: a.Anonymous.Plan, Limits: a.Anonymous.Limits.All()})
-	}
-	return nil, errors.New("this authenticator is not available in this version")
-}
-
-func (b *builder) all(at string, refs []claviger.Ref, ours bool) []claviger.Secret {
-	out := make([]claviger.Secret, 0, len(refs))
-	for i, r := range refs {
-		place := fmt.Sprintf("%s.secrets[%d]", at, i)
-		if ours {
-			out = append(out, b.strong(place, r))
-		} else {
-			out = append(out, b.secret(place, r, "it is the secret of the app whose sessions are read, as AUTH_SECRET"))
-		}
-	}
-	return out
-}
-
-func (b *builder) service(at string, c *config.Service) (claviger.Authenticator, error) {
-	before := len(b.wrong)
-	o := service.Options{}
-	for i, k := range c.Keys {
-		o.Keys = append(o.Keys, service.Key{
-			Name: k.Name, Secret: b.strong(fmt.Sprintf("%s.keys[%d].secret", at, i), k.Secret), Realm: k.Realm,
-			Claims: k.Claims, Plans: k.Plans, Actions: k.Actions, TicketTTL: k.TicketTTL,
-		})
-	}
-	if len(b.wrong) > before {
-		return nil, nil
-	}
-	made, err := service.New(o)
-	if err != nil {
-		return nil, err
-	}
-	b.in.snapshot.ClientVerifier = made
-	b.in.snapshot.Minter = minter{services: made}
-	return made, nil
 }
 
 func (b *builder) limits() {
@@ -390,4 +302,10 @@ func (b *builder) remarks() {
 }
 
 // problems are why this installation cannot serve.
-func (in *installation) problems() []string { return in.pool.Problems() }
+func (in *installation) problems() []string {
+	out := in.pool.Problems()
+	for _, issuer := range in.issuers {
+		out = append(out, issuer.Problems()...)
+	}
+	return out
+}
