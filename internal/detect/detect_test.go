@@ -225,7 +225,11 @@ func TestLongTexts(t *testing.T) {
 		"sk-", "sk-a", "eyJ", "eyJa.", "eyJaaaaaaaaaa", "eyJaaaaaaaaaa.", "-----BEGIN ", "-----BEGIN PRIVATE", "a***", "***a", "sk-***", "Bearer ", "ghp_", "sk-...",
 		"xoxb-", "\\u0041", "SG.", "whsec_=", "A1b2C3d4-", "org-1a",
 	} {
-		check(t, strings.Repeat(piece, 1<<16/len(piece)))
+		s := strings.Repeat(piece, 1<<16/len(piece))
+		if Has(s) != (len(Find(s)) > 0) {
+			t.Errorf("Has and Find differ on %q over and over", piece)
+		}
+		IsPlaceholder(s)
 	}
 	long := "sk-proj-" + noise(3000, withDash)
 	if got := Replace("a "+long+" b", "#"); got != "a # b" {
@@ -244,7 +248,7 @@ func TestIsPlaceholder(t *testing.T) {
 			t.Errorf("%q is no placeholder", s)
 		}
 	}
-	for range 2000 {
+	for range 300 {
 		for _, s := range []string{
 			noise(43, withDash), noise(64, hexes), noise(32, mixed), base64.StdEncoding.EncodeToString([]byte(noise(32, mixed))),
 			"sk-" + noise(20, mixed) + mark + noise(20, mixed), "test-" + noise(40, mixed) + "-" + noise(8, mixed) + "-" + noise(8, mixed),
