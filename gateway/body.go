@@ -25,21 +25,27 @@ const (
 // mediaType is the media type of the request's body, refused when there is
 // none, more than one, a content coding, or JSON in anything but UTF-8.
 func (x *exchange) mediaType(allowed ...string) (kind string, params map[string]string, err error) {
-	refuse := &claviger.Error{Code: claviger.CodeUnsupportedMediaType,
-		Detail: "Send " + strings.Join(allowed, " or ") + " without a content encoding"}
-	if len(x.r.Header["Content-Encoding"]) > 0 || len(x.r.Header["Content-Type"]) != 1 {
-		return "", nil, refuse
+	sent := x.r.Header["Content-Type"]
+	if len(x.r.Header["Content-Encoding"]) > 0 || len(sent) != 1 {
+		return "", nil, unsupported(allowed)
 	}
-	kind, params, err = mime.ParseMediaType(x.r.Header.Get("Content-Type"))
+	kind, params, err = mime.ParseMediaType(sent[0])
 	if err != nil {
-		return "", nil, refuse
+		return "", nil, unsupported(allowed)
 	}
 	for _, a := range allowed {
 		if charset := params["charset"]; kind == a && (charset == "" || strings.EqualFold(charset, "utf-8")) {
 			return kind, params, nil
 		}
 	}
-	return "", nil, refuse
+	return "", nil, unsupported(allowed)
+}
+
+func unsupported(allowed []string) error {
+	return &claviger.Error{
+		Code:   claviger.CodeUnsupportedMediaType,
+		Detail: "Send " + strings.Join(allowed, " or ") + " without a content encoding",
+	}
 }
 
 // readBody reads the whole body, at most MaxBody bytes of it, within the time

@@ -28,6 +28,9 @@ type worst struct {
 
 // bind turns limits into charges on somebody's windows.
 func bind(dst []claviger.Charge, limits []claviger.Limit, scope, who string, w worst) []claviger.Charge {
+	if len(limits) == 0 {
+		return dst
+	}
 	return admit.Charges(dst, limits, scope, scope+":"+who, admit.Worst{Requests: w.requests, Tokens: w.tokens, Money: w.money})
 }
 
@@ -102,11 +105,11 @@ func (x *exchange) admit(c caller, d claviger.Decision, call claviger.Call) (*ad
 		}
 		w.money = money
 	}
-	var charges []claviger.Charge
+	charges := make([]claviger.Charge, 0, len(d.Limits)+len(c.Limits)+len(x.s.perIPOthers)+len(x.s.Total))
 	charges = bind(charges, d.Limits, scopeUser, c.pseudonym, w)
 	charges = bind(charges, c.Limits, scopeCredential, c.pseudonym, w)
 	if x.clientKnown {
-		charges = bind(charges, others(x.s.PerIP), scopeIP, x.client.String(), w)
+		charges = bind(charges, x.s.perIPOthers, scopeIP, x.clientName, w)
 	}
 	charges = bind(charges, x.s.Total, scopeTotal, "all", w)
 	hold, err := x.g.options.Admission.Admit(x.r.Context(), charges)

@@ -28,6 +28,7 @@ type exchange struct {
 	// client is the caller's address block, where it is known.
 	client      netip.Prefix
 	clientKnown bool
+	clientName  string
 	route       *route
 	// html says that the caller is a form in a browser and reads pages.
 	html      bool
@@ -49,11 +50,9 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	x.event.Started = g.options.Now()
 	x.event.RequestID = "req_" + rand.Text()
 	x.path, x.query = sentPath(r)
-	h := w.Header()
-	h["X-Request-Id"] = []string{x.event.RequestID}
-	h["Cache-Control"] = []string{"private, no-store"}
-	h["X-Content-Type-Options"] = []string{"nosniff"}
-	h["Referrer-Policy"] = []string{"no-referrer"}
+	h, v := w.Header(), []string{x.event.RequestID, "private, no-store", "nosniff", "no-referrer"}
+	h["X-Request-Id"], h["Cache-Control"] = v[0:1:1], v[1:2:2]
+	h["X-Content-Type-Options"], h["Referrer-Policy"] = v[2:3:3], v[3:4:4]
 	if len(r.TransferEncoding) > 0 {
 		// There may have been a length, too, by which somebody before us read
 		// another request out of what follows. net/http does not tell (RFC
@@ -128,19 +127,19 @@ func (x *exchange) identifyClient() {
 	}
 	if known {
 		x.client, x.clientKnown = netx.Prefix(addr), true
+		if len(x.s.PerIP) > 0 {
+			x.clientName = x.client.String()
+		}
 	}
 }
 
 // chargeAddress takes the per-address rate before anything else is looked at,
 // so that guessing at credentials is limited too.
 func (x *exchange) chargeAddress() error {
-	if !x.clientKnown || len(x.s.PerIP) == 0 {
+	if !x.clientKnown || len(x.s.perIPRates) == 0 {
 		return nil
 	}
-	charges := bind(nil, rates(x.s.PerIP), scopeIP, x.client.String(), worst{requests: 1})
-	if len(charges) == 0 {
-		return nil
-	}
+	charges := bind(nil, x.s.perIPRates, scopeIP, x.clientName, worst{requests: 1})
 	hold, err := x.g.options.Admission.Admit(x.r.Context(), charges)
 	if err != nil {
 		return limitsError(err)

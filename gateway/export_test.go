@@ -15,7 +15,7 @@ func (g *Gateway) Routes() []string {
 		out = append(out, rt.method+" "+path)
 	}
 	for _, row := range openai.Rows() {
-		if c.open[row.Name] {
+		if c.open[row.Name] != nil {
 			out = append(out, row.Method+" "+proxyPrefix+row.Path)
 		}
 	}

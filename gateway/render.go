@@ -82,7 +82,8 @@ func (x *exchange) limitHeaders() {
 	if len(x.standings) == 0 {
 		return
 	}
-	policy, limit := admit.AppendRateLimit(nil, nil, x.standings)
+	var p, l [512]byte
+	policy, limit := admit.AppendRateLimit(p[:0], l[:0], x.standings)
 	if len(policy) > 0 {
 		x.w.Header()["Ratelimit-Policy"] = []string{string(policy)}
 		x.w.Header()["Ratelimit"] = []string{string(limit)}

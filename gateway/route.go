@@ -49,11 +49,12 @@ func (c *compiled) find(method, path string) (*route, error) {
 func (c *compiled) findRow(method, below string) (*route, error) {
 	var allow []string
 	for _, row := range openai.Find(below) {
-		if !c.open[row.Name] {
+		rt := c.open[row.Name]
+		if rt == nil {
 			continue
 		}
 		if row.Method == method || method == http.MethodOptions {
-			return &route{name: string(row.Name), method: row.Method, row: row, handle: handlerOf(row)}, nil
+			return rt, nil
 		}
 		allow = append(allow, row.Method)
 	}

@@ -84,14 +84,19 @@ type compiled struct {
 	Snapshot
 	routes map[string]*route
 	// open are the endpoints of the proxy that can be called.
-	open map[claviger.Endpoint]bool
+	open map[claviger.Endpoint]*route
+	// perIPRates are taken before anything else, perIPOthers with the call.
+	perIPRates, perIPOthers []claviger.Limit
 }
 
 func compile(s Snapshot) (*compiled, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	c := &compiled{Snapshot: s, routes: map[string]*route{}, open: map[claviger.Endpoint]bool{}}
+	c := &compiled{
+		Snapshot: s, routes: map[string]*route{}, open: map[claviger.Endpoint]*route{},
+		perIPRates: rates(s.PerIP), perIPOthers: others(s.PerIP),
+	}
 	for _, a := range s.Actions {
 		if err := c.addAction(a); err != nil {
 			return nil, err
@@ -101,14 +106,17 @@ func compile(s Snapshot) (*compiled, error) {
 		c.routes["/tickets"] = &route{name: "tickets", method: "POST", handle: (*exchange).mintTicket}
 	}
 	if s.Proxy != nil {
-		for _, e := range s.Proxy.Endpoints {
-			c.open[e] = true
-		}
-		for _, e := range []claviger.Endpoint{"models", "models.get"} {
-			c.open[e] = true
-		}
+		c.openRows(append(slices.Clip(s.Proxy.Endpoints), openai.EndpointModels, openai.EndpointModel))
 	}
 	return c, nil
+}
+
+func (c *compiled) openRows(endpoints []claviger.Endpoint) {
+	for _, row := range openai.Rows() {
+		if slices.Contains(endpoints, row.Name) {
+			c.open[row.Name] = &route{name: string(row.Name), method: row.Method, row: row, handle: handlerOf(row)}
+		}
+	}
 }
 
 func (s *Snapshot) check() error {

@@ -92,7 +92,7 @@ func TestStreamFaults(t *testing.T) {
 				if done || a.err == nil && a.status == http.StatusOK {
 					t.Errorf("%s: %d, ended %v\n%.3000s", name, a.status, a.err, a.body)
 				}
-			} else if tc.fault.Kind == openaitest.ErrorEvent {
+			} else if tc.fault.Kind == openaitest.ErrorEvent || tc.fault.Kind == openaitest.InvalidJSON {
 				// As an event, or with its status when nothing had gone out yet.
 				if done || a.err != nil || !strings.Contains(a.body, tc.contain) {
 					t.Errorf("%s: %d, ended %v\n%.3000s", name, a.status, a.err, a.body)
