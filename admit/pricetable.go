@@ -1,7 +1,10 @@
 package admit
 
-// tableDate is the day on which the table was put together.
-const tableDate = "2026-09-15"
+// tableDate is the day on which the table was put together, from public code and
+// articles: it was not held against the provider's own page. An operator whose
+// budget has to be exact sets prices in the configuration, and so does one
+// who uses a model that sources disagree about, which is not here.
+const tableDate = "2026-11-24"
 
 // usd and mill are a dollar and a thousandth of one, in millionths.
 const (
@@ -18,11 +21,6 @@ const longContext = 272_000
 // left out on purpose, and so have no price.
 func table() map[string]Price {
 	return map[string]Price{
-		"gpt-5.6":       withWrites(4*usd, 400*mill, 20*usd),
-		"gpt-5.6-sol":   withWrites(4*usd, 400*mill, 20*usd),
-		"gpt-5.6-terra": withWrites(2*usd, 200*mill, 12*usd),
-		"gpt-5.6-luna":  withWrites(200*mill, 20*mill, 1200*mill),
-
 		"gpt-5.5":      long(5*usd, 500*mill, 30*usd),
 		"gpt-5.5-pro":  long(30*usd, 30*usd, 180*usd),
 		"gpt-5.4":      long(2500*mill, 250*mill, 15*usd),
@@ -79,11 +77,4 @@ func flat(in, cached, out int64) Price { return Price{Input: in, CachedInput: ca
 
 func long(in, cached, out int64) Price {
 	return Price{Input: in, CachedInput: cached, Output: out, LongFrom: longContext}
-}
-
-// withWrites is the price of a model whose cache writes cost a quarter more.
-func withWrites(in, cached, out int64) Price {
-	p := long(in, cached, out)
-	p.CacheWrite = in + in/4
-	return p
 }
