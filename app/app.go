@@ -107,15 +107,7 @@ func Main(ctx context.Context, args []string, env Environment) (code int) {
 			code = crashed(env, cause)
 		}
 	}()
-	var c cli
-	parser, err := kong.New(&c,
-		kong.Name("claviger"),
-		kong.Description("Keeps the OpenAI key on the server, and stands between browsers and OpenAI."),
-		kong.Writers(env.Stdout, env.Stderr),
-		kong.Exit(func(code int) { panic(kongExit{code}) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.UsageOnError(),
-	)
+	parser, err := newParser(env)
 	if err != nil {
 		fmt.Fprintln(env.Stderr, "claviger:", err)
 		return exitBad
@@ -133,6 +125,33 @@ func Main(ctx context.Context, args []string, env Environment) (code int) {
 		return report(env, err)
 	}
 	return exitOK
+}
+
+func newParser(env Environment) (*kong.Kong, error) {
+	return kong.New(&cli{},
+		kong.Name("claviger"),
+		kong.Description("Keeps the OpenAI key on the server, and stands between browsers and OpenAI."),
+		kong.Writers(env.Stdout, env.Stderr),
+		kong.Exit(func(code int) { panic(kongExit{code}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.UsageOnError(),
+	)
+}
+
+// Parse reports what is wrong with a command line, and runs nothing.
+func Parse(args []string) (err error) {
+	defer func() {
+		// --help ends the parsing.
+		if x, ok := recover().(kongExit); ok && x.code != exitOK {
+			err = errors.New("not a command line of claviger")
+		}
+	}()
+	parser, err := newParser(Environment{Stdout: io.Discard, Stderr: io.Discard})
+	if err != nil {
+		return err
+	}
+	_, err = parser.Parse(args)
+	return err
 }
 
 // crashed ends a command that panicked. The value of a panic may hold a secret
