@@ -48,7 +48,7 @@ var typical = []claviger.Limit{
 func benchmark(b *testing.B, path, body string, answer func(claviger.Call) string) {
 	b.Helper()
 	r := newRig(b, func(p *parts) {
-		p.options.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil))
+		p.options.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil)) //nolint:sloglint // a line costs what it costs in production
 		p.options.Recorder = nil
 		p.options.Admission = admit.NewMemory(admit.MemoryOptions{Now: time.Now})
 		p.plans[0].Limits = typical

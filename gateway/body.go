@@ -66,7 +66,7 @@ func (x *exchange) readBody() ([]byte, error) {
 	if _, err := buf.ReadFrom(limited); err != nil {
 		return nil, bodyError(err)
 	}
-	var none = noDeadline
+	none := noDeadline
 	if err := x.rc.SetReadDeadline(none); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return nil, &claviger.Error{Code: claviger.CodeInternal, Err: err}
 	}

@@ -34,20 +34,37 @@ func TestCanaries(t *testing.T) {
 		}
 	}
 	bodies := []struct{ path, body string }{
-		{chatPath, chat(prompt)}, {chatPath, chatStream(prompt)}, {"/v1/responses", responseStream(prompt)}, {generatePath, generate(prompt)},
+		{chatPath, chat(prompt)},
+		{chatPath, chatStream(prompt)},
+		{"/v1/responses", responseStream(prompt)},
+		{generatePath, generate(prompt)},
 		{chatPath, `{"model":"` + prompt + `","messages":[{"role":"user","content":"hi"}]}`},
 		{chatPath, `{"model":"gpt-4.1-mini","messages":[{"role":"user","content":"` + prompt + `"}`},
 		{chatPath, `{"model":"gpt-4.1-mini","messages":[{"role":"` + prompt + `","content":"x"}]}`},
 		{chatPath, `{"model":"gpt-4.1-mini","messages":[{"role":"system","content":"` + prompt + `"}]}`},
 		{chatPath, `{"model":"gpt-4.1-mini","temperature":"` + prompt + `","messages":[]}`},
-		{chatPath, `{"a":"` + prompt + `","a":1}`}, {chatPath, prompt}, {chatPath, `"` + prompt + "\xff"},
-		{generatePath, `{"prompt":["` + prompt + `"]}`}, {generatePath, generate(strings.Repeat(prompt, 200))},
+		{chatPath, `{"a":"` + prompt + `","a":1}`},
+		{chatPath, prompt},
+		{chatPath, `"` + prompt + "\xff"},
+		{generatePath, `{"prompt":["` + prompt + `"]}`},
+		{generatePath, generate(strings.Repeat(prompt, 200))},
 		{"/actions/assistant", `{"messages":[{"role":"` + prompt + `","content":"x"}]}`},
 	}
 	for _, f := range []openaitest.Fault{
-		{}, {Kind: openaitest.Status, Status: 401}, {Kind: openaitest.Status, Status: 400, Message: "Invalid value: '" + prompt + "' of " + r.upstreamKey},
-		{Kind: openaitest.Status, Status: 500, Message: prompt}, {Kind: openaitest.InvalidJSON}, {Kind: openaitest.Truncated}, {Kind: openaitest.Leak}, {Kind: openaitest.Leak, Status: 400},
-		{Kind: openaitest.Leak, Status: 500}, {Kind: openaitest.ErrorEvent}, {Kind: openaitest.Cut}, {Kind: openaitest.BadChunk}, {Kind: openaitest.HTML}, {Kind: openaitest.Extra},
+		{},
+		{Kind: openaitest.Status, Status: 401},
+		{Kind: openaitest.Status, Status: 400, Message: "Invalid value: '" + prompt + "' of " + r.upstreamKey},
+		{Kind: openaitest.Status, Status: 500, Message: prompt},
+		{Kind: openaitest.InvalidJSON},
+		{Kind: openaitest.Truncated},
+		{Kind: openaitest.Leak},
+		{Kind: openaitest.Leak, Status: 400},
+		{Kind: openaitest.Leak, Status: 500},
+		{Kind: openaitest.ErrorEvent},
+		{Kind: openaitest.Cut},
+		{Kind: openaitest.BadChunk},
+		{Kind: openaitest.HTML},
+		{Kind: openaitest.Extra},
 	} {
 		for _, b := range bodies {
 			r.sim.Clear()

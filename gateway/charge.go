@@ -100,8 +100,10 @@ func (x *exchange) admit(c caller, d claviger.Decision, call claviger.Call) (*ad
 	if slices.ContainsFunc(limits, spends) || x.clientKnown && spends(x.s.PerIP) {
 		money, priced := x.s.Prices.Worst(call.Model, call.MaxInput, out)
 		if !priced {
-			return nil, &claviger.Error{Code: claviger.CodeModelNotAllowed, Param: "model",
-				Err: errors.New("the model has no price, and a money budget applies; set one under prices")}
+			return nil, &claviger.Error{
+				Code: claviger.CodeModelNotAllowed, Param: "model",
+				Err: errors.New("the model has no price, and a money budget applies; set one under prices"),
+			}
 		}
 		w.money = money
 	}

@@ -22,6 +22,23 @@ func (x *exchange) commit(status int) {
 	x.w.WriteHeader(status)
 }
 
+// piece is how much a caller has to take within the time for stalled readers: a
+// long answer over a slow line is slow and not stalled.
+const piece = 256 << 10
+
+// writeWhole writes the body of an answer that is no stream.
+func (x *exchange) writeWhole(b []byte) {
+	for len(b) > 0 {
+		n, err := x.w.Write(b[:min(len(b), piece)])
+		if err != nil {
+			x.event.CallerGone = true
+			return
+		}
+		b = b[n:]
+		x.setWriteDeadline()
+	}
+}
+
 func (x *exchange) setWriteDeadline() {
 	// An error means that the connection has no deadlines (a recorder in a
 	// test); there is nobody to stall then.

@@ -49,19 +49,27 @@ func errorRows() []errorRow {
 	return []errorRow{
 		{code: "unauthenticated", status: 401, sentence: "Sign in first", headers: []string{"Authorization", ""}, want: map[string]string{"WWW-Authenticate": `Bearer realm="claviger"`}},
 		{code: "forbidden", status: 403, sentence: "Not allowed", make: func(p *parts) { p.plans = nil }},
-		{code: "model_not_allowed", status: 403, sentence: "This model is not allowed", make: func(p *parts) { p.plans[0].Models = []string{"o3"} },
+		{
+			code: "model_not_allowed", status: 403, sentence: "This model is not allowed", make: func(p *parts) { p.plans[0].Models = []string{"o3"} },
 			v1:     `{"error":{"message":"This model is not allowed","type":"permission_error","code":"model_not_allowed","param":"model"}}`,
-			action: `{"error":"This model is not allowed","code":"model_not_allowed","field":"model"}`},
+			action: `{"error":"This model is not allowed","code":"model_not_allowed","field":"model"}`,
+		},
 		{code: "not_found", status: 404, sentence: "Not found", path: "/nothing"},
 		{code: "method_not_allowed", status: 405, sentence: "Method not allowed", headers: []string{"method", "PUT"}, want: map[string]string{"Allow": "POST"}},
 		{code: "csrf", status: 403, sentence: "Cross-site request refused", headers: []string{"Authorization", "", "Origin", foreign}},
-		{code: "invalid_json", status: 400, sentence: "Invalid JSON", body: "{",
-			v1: `{"error":{"message":"Invalid JSON: `, action: `"code":"invalid_json"`},
-		{code: "invalid_input", status: 400, sentence: "Invalid input", body: `{"unknown":1}`,
-			v1: `"code":"invalid_input","param":"unknown"}}`, action: `{"error":"Invalid prompt","code":"invalid_input","field":"prompt"}`},
+		{
+			code: "invalid_json", status: 400, sentence: "Invalid JSON", body: "{",
+			v1: `{"error":{"message":"Invalid JSON: `, action: `"code":"invalid_json"`,
+		},
+		{
+			code: "invalid_input", status: 400, sentence: "Invalid input", body: `{"unknown":1}`,
+			v1: `"code":"invalid_input","param":"unknown"}}`, action: `{"error":"Invalid prompt","code":"invalid_input","field":"prompt"}`,
+		},
 		{code: "too_large", status: 413, sentence: "Request too large", body: strings.Repeat("x", limitBody+1)},
-		{code: "unsupported_media_type", status: 415, headers: []string{"Content-Type", "text/plain"},
-			v1: `"code":"unsupported_media_type"`, action: `"code":"unsupported_media_type"`},
+		{
+			code: "unsupported_media_type", status: 415, headers: []string{"Content-Type", "text/plain"},
+			v1: `"code":"unsupported_media_type"`, action: `"code":"unsupported_media_type"`,
+		},
 		{code: "misdirected_request", status: 421, sentence: "Unknown host", headers: []string{"host", "evil.example"}},
 		{code: "rate_limited", status: 429, sentence: "Too many requests", make: refuse("rate_limited", 1100*time.Millisecond), retry: true, want: limited},
 		{code: "too_many_in_flight", status: 429, sentence: "Too many requests at once", make: refuse("too_many_in_flight", 1100*time.Millisecond), retry: true, want: limited},
@@ -70,9 +78,11 @@ func errorRows() []errorRow {
 		{code: "upstream_error", status: 502, sentence: "Upstream error", make: upstreamFails("upstream_error", 0), retry: true},
 		{code: "upstream_busy", status: 503, sentence: "Upstream busy", make: upstreamFails("upstream_busy", 7*time.Second), retry: true, want: map[string]string{"Retry-After": "7"}},
 		{code: "upstream_timeout", status: 504, sentence: "Upstream timeout", make: upstreamFails("upstream_timeout", 0), retry: true},
-		{code: "upstream_invalid_request", status: 422, make: invalid,
+		{
+			code: "upstream_invalid_request", status: 422, make: invalid,
 			v1:     `{"error":{"message":"Invalid value for top_p.","type":"invalid_request_error","code":"invalid_value","param":"top_p"}}`,
-			action: `{"error":"Upstream error","code":"upstream_error"}`},
+			action: `{"error":"Upstream error","code":"upstream_error"}`,
+		},
 		{code: "limits_unavailable", status: 503, sentence: "Limits unavailable", retry: true, make: admission(func(context.Context, []claviger.Charge) (claviger.Hold, error) { return nil, errStage }), want: map[string]string{"Retry-After": "1"}},
 		{code: "request_timeout", status: 408, sentence: "Request timeout", headers: []string{"body", "late"}},
 		{code: "internal", status: 500, sentence: "Internal error", retry: true, make: authorizer(func(context.Context) (claviger.Decision, error) { panic(errStage) })},
@@ -190,9 +200,18 @@ func TestAnswerHeaders(t *testing.T) {
 		"X-Content-Type-Options", "X-Request-Id", "X-Should-Retry", "X-Vercel-Ai-Ui-Message-Stream",
 	}
 	faults := []openaitest.Fault{
-		{}, {Kind: openaitest.Extra}, {Kind: openaitest.Status, Status: 401}, {Kind: openaitest.Status, Status: 403}, {Kind: openaitest.Status, Status: 429},
-		{Kind: openaitest.Status, Status: 500}, {Kind: openaitest.Status, Status: 502}, {Kind: openaitest.Status, Status: 400}, {Kind: openaitest.HTML},
-		{Kind: openaitest.Redirect}, {Kind: openaitest.Leak}, {Kind: openaitest.Leak, Status: 500},
+		{},
+		{Kind: openaitest.Extra},
+		{Kind: openaitest.Status, Status: 401},
+		{Kind: openaitest.Status, Status: 403},
+		{Kind: openaitest.Status, Status: 429},
+		{Kind: openaitest.Status, Status: 500},
+		{Kind: openaitest.Status, Status: 502},
+		{Kind: openaitest.Status, Status: 400},
+		{Kind: openaitest.HTML},
+		{Kind: openaitest.Redirect},
+		{Kind: openaitest.Leak},
+		{Kind: openaitest.Leak, Status: 500},
 	}
 	ids := map[string]bool{}
 	for _, f := range faults {

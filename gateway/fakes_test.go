@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"claviger.dev/claviger"
 )
@@ -113,8 +112,6 @@ func delta(text string) string {
 	return fmt.Sprintf(`event: response.output_text.delta`+"\n"+`data: {"type":"response.output_text.delta","item_id":"msg_1","output_index":0,"content_index":0,"delta":%q,"sequence_number":4,"logprobs":[]}`, text) + "\n\n"
 }
 
-var responseEnd = "event: response.completed\ndata: {\"type\":\"response.completed\",\"sequence_number\":9,\"response\":" + responseAnswer + "}\n\n"
-
 // fakeAuthn, fakeAuthz and fakeAdmission answer by a function.
 type fakeAuthn func(ctx context.Context) (claviger.Principal, error)
 
@@ -171,8 +168,3 @@ type pipeAddr struct{}
 
 func (pipeAddr) Network() string { return "pipe" }
 func (pipeAddr) String() string  { return "pipe" }
-
-// later is a clock that a test moves.
-type later struct{ shift atomic.Int64 }
-
-func (l *later) now() time.Time { return time.Now().Add(time.Duration(l.shift.Load())) }

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 
@@ -35,5 +34,5 @@ func (x *exchange) oneModel(known []string) error {
 	if !slices.Contains(known, name) {
 		return &claviger.Error{Code: claviger.CodeNotFound, Param: "model"}
 	}
-	return x.write(http.StatusOK, typeJSON, openai.ModelAnswer(name))
+	return x.write(openai.ModelAnswer(name))
 }

@@ -57,6 +57,7 @@ func (x *exchange) failurePage(e *claviger.Error) {
 	switch e.Code {
 	case claviger.CodeUpstreamError, claviger.CodeUpstreamInvalid:
 		p.Error = "OpenAI request failed"
+	default:
 	}
 	if err := x.writePage(e.HTTPStatus(), p); err != nil {
 		x.html = false
@@ -80,9 +81,7 @@ func (x *exchange) writePage(status int, p page) error {
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	x.limitHeaders()
 	x.commit(status)
-	if _, err := x.w.Write(b.Bytes()); err != nil {
-		x.event.CallerGone = true
-	}
+	x.writeWhole(b.Bytes())
 	return nil
 }
 

@@ -56,7 +56,7 @@ func (x *exchange) answer(a *admitted, rebuild func([]byte) ([]byte, claviger.Un
 	if err != nil {
 		return err
 	}
-	return x.write(http.StatusOK, typeJSON, out)
+	return x.write(out)
 }
 
 // answerWith carries a plain call: the provider's answer is read whole and
@@ -65,7 +65,7 @@ func (x *exchange) answerWith(a *admitted, read func([]byte) (claviger.Units, er
 	u := a.asHeld()
 	defer func() { a.settle(u) }()
 	ctx := x.r.Context()
-	resp, err := x.s.Upstream.RoundTrip(ctx, a.authorized)
+	resp, err := x.s.Upstream.RoundTrip(ctx, a.authorized) //nolint:bodyclose // readAnswer closes it
 	if err != nil {
 		u = a.afterFailure(err)
 		return x.upstreamError(ctx, err)
@@ -121,19 +121,17 @@ func (x *exchange) upstreamError(ctx context.Context, err error) error {
 	return &claviger.Error{Code: claviger.CodeUpstreamError, Err: err}
 }
 
-// write sends a whole answer, unless it holds one of our keys.
-func (x *exchange) write(status int, contentType string, body []byte) error {
+// write sends a whole JSON answer, unless it holds one of our keys.
+func (x *exchange) write(body []byte) error {
 	if x.s.Tripwire != nil && x.s.Tripwire.Contains(body) {
 		return &claviger.Error{Code: claviger.CodeUpstreamError, Err: errTripwire}
 	}
 	h := x.w.Header()
-	h["Content-Type"] = []string{contentType}
+	h["Content-Type"] = []string{typeJSON}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	x.limitHeaders()
-	x.commit(status)
-	if _, err := x.w.Write(body); err != nil {
-		x.event.CallerGone = true
-	}
+	x.commit(http.StatusOK)
+	x.writeWhole(body)
 	return nil
 }
 
@@ -157,7 +155,7 @@ func (x *exchange) listModels(c caller) error {
 	}
 	known := x.s.models(d.Models)
 	if x.route.row.Name == "models" {
-		return x.write(http.StatusOK, typeJSON, openai.ModelsAnswer(known))
+		return x.write(openai.ModelsAnswer(known))
 	}
 	return x.oneModel(known)
 }

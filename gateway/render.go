@@ -51,6 +51,7 @@ func (x *exchange) failureHeaders(e *claviger.Error) {
 	case claviger.CodeTooLarge, claviger.CodeRequestTimeout:
 		// The rest of the body is not waited for.
 		h.Set("Connection", "close")
+	default:
 	}
 	if e.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.FormatInt(seconds(e.RetryAfter), 10))
@@ -72,9 +73,7 @@ func (x *exchange) failureBody(e *claviger.Error, body []byte) {
 	if x.r.Method == http.MethodHead {
 		return
 	}
-	if _, err := x.w.Write(body); err != nil {
-		x.event.CallerGone = true
-	}
+	x.writeWhole(body)
 }
 
 // limitHeaders tells callers how they stand.

@@ -155,20 +155,29 @@ func (w *eventWriter) send(p []byte) {
 	if w.err != nil {
 		return
 	}
-	now := time.Now()
-	if stall := w.x.g.options.Stall; w.deadline.Sub(now) < stall-min(deadlineSlack, stall/4) {
-		w.deadline = now.Add(stall)
-		// Not supported means that nobody can stall.
-		_ = w.x.rc.SetWriteDeadline(w.deadline)
+	var err error
+	for len(p) > 0 && err == nil {
+		w.extend(time.Now())
+		n := min(len(p), piece)
+		_, err = w.x.w.Write(p[:n])
+		p = p[n:]
 	}
-	w.last = now
-	_, err := w.x.w.Write(p)
 	if err == nil {
 		err = w.x.rc.Flush()
 	}
 	if err != nil {
 		w.err = err
 		w.cancel()
+	}
+}
+
+// extend gives the caller time for the next write.
+func (w *eventWriter) extend(now time.Time) {
+	w.last = now
+	if stall := w.x.g.options.Stall; w.deadline.Sub(now) < stall-min(deadlineSlack, stall/4) {
+		w.deadline = now.Add(stall)
+		// Not supported means that nobody can stall.
+		_ = w.x.rc.SetWriteDeadline(w.deadline)
 	}
 }
 

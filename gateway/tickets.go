@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"errors"
-	"net/http"
 	"time"
 
 	"claviger.dev/claviger"
@@ -34,7 +33,7 @@ func (x *exchange) mintTicket(c caller) error {
 		jsonx.Member{Name: "ticket", Value: jsonx.String(ticket)},
 		jsonx.Member{Name: "expires_at", Value: jsonx.String(expires.UTC().Format(time.RFC3339))},
 	))
-	return x.write(http.StatusOK, typeJSON, out)
+	return x.write(out)
 }
 
 func parseTicketRequest(body []byte) (TicketRequest, error) {

@@ -236,7 +236,7 @@ func (x *exchange) writeRaw(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	n, err := x.w.Write(b) //nolint:gosec // it is meant to repeat what it was sent
+	n, err := x.w.Write(b)
 	x.progress.bytes += int64(n)
 	if err != nil {
 		return errLeft
