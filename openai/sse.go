@@ -17,8 +17,13 @@ type Frame struct {
 	Data []byte
 }
 
-// firstBuffer is how much is read ahead, in bytes. It grows with larger events.
-const firstBuffer = 4 << 10
+// How much is read ahead, in bytes. A stream that waits for one event after the
+// other takes the first; one whose events come faster than they are read has
+// the second. More is for larger events alone.
+const (
+	firstBuffer = 1 << 10
+	fastBuffer  = 4 << 10
+)
 
 // FrameReader reads server-sent events as the WHATWG's EventSource does: lines
 // end in LF, CR or CRLF, a byte order mark at the start is skipped, comments
@@ -39,6 +44,7 @@ type FrameReader struct {
 	skipLF  bool // the last line ended in CR
 	started bool // a byte order mark can no longer come
 	ready   bool
+	full    bool // the last read filled the buffer: more was there
 	err     error
 }
 
@@ -223,12 +229,19 @@ func (f *FrameReader) fill() error {
 		f.scan -= f.frame
 		f.frame = 0
 	}
-	if len(f.buf) == cap(f.buf) {
-		grown := make([]byte, len(f.buf), max(2*cap(f.buf), firstBuffer))
-		copy(grown, f.buf)
-		f.buf = grown
+	switch {
+	case f.full && cap(f.buf) < fastBuffer:
+		f.grow(fastBuffer)
+	case len(f.buf) == cap(f.buf):
+		f.grow(max(2*cap(f.buf), firstBuffer))
 	}
 	return f.read()
+}
+
+func (f *FrameReader) grow(size int) {
+	grown := make([]byte, len(f.buf), size)
+	copy(grown, f.buf)
+	f.buf = grown
 }
 
 // maxEmptyReads is how often a reader may give nothing at a time.
@@ -238,6 +251,7 @@ func (f *FrameReader) read() error {
 	for range maxEmptyReads {
 		n, err := f.r.Read(f.buf[len(f.buf):cap(f.buf)])
 		f.buf = f.buf[:len(f.buf)+n]
+		f.full = len(f.buf) == cap(f.buf)
 		f.err = err
 		switch {
 		case n > 0:

@@ -30,6 +30,11 @@ const (
 	DefaultIdlePerHost    = 256
 )
 
+// bufferSize is that of a connection, each way, in bytes. An open stream holds
+// both as long as it lasts. An event of a stream, or the headers of a request with
+// a small body, fit.
+const bufferSize = 2 << 10
+
 // Options say where an outbound client may go. The zero value of every field
 // but BaseURL is the safe and usual choice.
 type Options struct {
@@ -100,6 +105,8 @@ func Transport(o Options) (*http.Transport, error) {
 		MaxIdleConnsPerHost:    orDefault(o.IdlePerHost, DefaultIdlePerHost),
 		IdleConnTimeout:        50 * time.Second, // below the 60 s at which many servers close
 		MaxResponseHeaderBytes: orDefault(o.MaxHeaderBytes, DefaultMaxHeaderBytes),
+		ReadBufferSize:         bufferSize,
+		WriteBufferSize:        bufferSize,
 	}, nil
 }
 
