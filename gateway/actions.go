@@ -8,25 +8,12 @@ import (
 
 // runAction carries one call of a named action. Authentication has happened;
 // authorization happens here, every time.
-func (x *exchange) runAction(c caller) error {
+func (x *exchange) runAction(c *caller) error {
 	format := x.streamFormat()
 	if x.html {
 		format = streamNone
 	}
-	bound, err := x.bindAction(x.route.action, format)
-	if err != nil {
-		return err
-	}
-	d, err := x.authorize(c, bound.Call())
-	if err != nil {
-		return err
-	}
-	call, err := bound.Write(d.Oblige, c.pseudonym, format != streamNone)
-	if err != nil {
-		return err
-	}
-	x.event.Stream = call.Stream
-	a, err := x.admit(c, d, call)
+	a, bound, err := x.actionCall(c, format)
 	if err != nil {
 		return err
 	}
@@ -43,6 +30,26 @@ func (x *exchange) runAction(c caller) error {
 		}
 		return result.AppendJSON(nil), units, nil
 	})
+}
+
+// actionCall reads a call of an action and takes it through policy and limits.
+func (x *exchange) actionCall(c *caller, format streamFormat) (*admitted, *action.Bound, error) {
+	bound, err := x.bindAction(x.route.action, format)
+	if err != nil {
+		return nil, nil, err
+	}
+	call := bound.Call()
+	d, err := x.authorize(c, &call)
+	if err != nil {
+		return nil, nil, err
+	}
+	call, err = bound.Write(d.Oblige, c.pseudonym, format != streamNone)
+	if err != nil {
+		return nil, nil, err
+	}
+	x.event.Stream = call.Stream
+	a, err := x.admit(c, &d, &call)
+	return a, bound, err
 }
 
 // bindAction reads the input, from JSON or from a form.

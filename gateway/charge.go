@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"slices"
 
 	"claviger.dev/claviger"
@@ -58,8 +59,8 @@ func only(limits []claviger.Limit, keep func(claviger.Limit) bool) []claviger.Li
 }
 
 // authorize asks the plans and turns a refusal into an error.
-func (x *exchange) authorize(c caller, call claviger.Call) (claviger.Decision, error) {
-	d, err := x.s.Authorizer.Authorize(x.r.Context(), c.Principal, call)
+func (x *exchange) authorize(c *caller, call *claviger.Call) (claviger.Decision, error) {
+	d, err := x.s.Authorizer.Authorize(x.r.Context(), c.Principal, *call)
 	x.event.Plan, x.event.Rule = d.Plan, d.Rule
 	x.event.Endpoint, x.event.Action, x.event.Stream = call.Endpoint, call.Action, call.Stream
 	if _, known := x.s.Prices.Price(call.Model); known || d.Allow && err == nil {
@@ -92,8 +93,16 @@ type admitted struct {
 	prices     *admit.Prices
 }
 
+// send carries the call to the provider, once. What is sent is not kept while
+// the answer comes, which may take minutes.
+func (a *admitted) send(ctx context.Context) (*http.Response, error) {
+	call := a.authorized
+	a.authorized = claviger.Authorized{}
+	return a.x.s.Upstream.RoundTrip(ctx, call)
+}
+
 // admit takes all charges at once, or none, and mints the pass for upstream.
-func (x *exchange) admit(c caller, d claviger.Decision, call claviger.Call) (*admitted, error) {
+func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call) (*admitted, error) {
 	out := call.MaxOutput * max(call.Choices, 1)
 	w := worst{requests: 1, tokens: claviger.AddMicros(call.MaxInput, out)}
 	limits := [][]claviger.Limit{d.Limits, c.Limits, x.s.Total}
@@ -122,7 +131,7 @@ func (x *exchange) admit(c caller, d claviger.Decision, call claviger.Call) (*ad
 	return &admitted{
 		x: x, hold: hold, held: charges, model: call.Model, prices: x.s.Prices,
 		maxInput: call.MaxInput, maxOutput: out,
-		authorized: claviger.Authorize(seal.ForMint(), call, hold, x.event.RequestID),
+		authorized: claviger.Authorize(seal.ForMint(), *call, hold, x.event.RequestID),
 	}, nil
 }
 

@@ -62,43 +62,50 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	return x
 }
 
-// serve is the order of the gates. Whatever comes before authenticate has read
-// nothing of the body.
+// serve passes the gates and then the call. A stream lasts below it: functions
+// that are on the stack meanwhile take their arguments by pointer, because every
+// open stream has a stack of its own, whose size doubles when it does not fit.
 func (x *exchange) serve() error {
+	c, err := x.gates()
+	if err != nil || c == nil {
+		return err
+	}
+	return x.route.handle(x, c)
+}
+
+// gates is their order. Whatever comes before authenticate has read nothing of
+// the body. No caller and no error mean that the request was answered.
+func (x *exchange) gates() (*caller, error) {
 	if !x.s.Hosts.Allowed(x.r.Host) {
-		return &claviger.Error{Code: claviger.CodeMisdirected}
+		return nil, &claviger.Error{Code: claviger.CodeMisdirected}
 	}
 	x.cors()
 	if headerBytes(x.r.Header) > maxHeaderBytes {
-		return &claviger.Error{Code: claviger.CodeTooLarge, Status: http.StatusRequestHeaderFieldsTooLarge, Detail: "Headers too large"}
+		return nil, &claviger.Error{Code: claviger.CodeTooLarge, Status: http.StatusRequestHeaderFieldsTooLarge, Detail: "Headers too large"}
 	}
 	x.identifyClient()
 	rt, err := x.s.find(x.r.Method, x.path)
 	if x.r.Method == http.MethodOptions && err == nil {
 		x.event.Route = "preflight"
-		return x.preflight(rt)
+		return nil, x.preflight(rt)
 	}
 	if err == nil {
 		x.route, x.event.Route = rt, rt.name
 		x.negotiate()
 	}
 	if ipErr := x.chargeAddress(); ipErr != nil {
-		return ipErr
+		return nil, ipErr
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if x.r.ContentLength > x.s.MaxBody {
-		return &claviger.Error{Code: claviger.CodeTooLarge}
+		return nil, &claviger.Error{Code: claviger.CodeTooLarge}
 	}
 	if err := x.gateOrigin(); err != nil {
-		return err
+		return nil, err
 	}
-	c, err := x.authenticate()
-	if err != nil {
-		return err
-	}
-	return rt.handle(x, c)
+	return x.authenticate()
 }
 
 // maxHeaderBytes is the most that names and values of all headers may have
@@ -153,9 +160,9 @@ func (x *exchange) chargeAddress() error {
 
 // authenticate asks each authenticator in order. The first that knows the
 // credential decides.
-func (x *exchange) authenticate() (caller, error) {
+func (x *exchange) authenticate() (*caller, error) {
 	if len(x.r.Header["Authorization"]) > 1 {
-		return caller{}, &claviger.Error{Code: claviger.CodeUnauthenticated, Err: errors.New("more than one Authorization header")}
+		return nil, &claviger.Error{Code: claviger.CodeUnauthenticated, Err: errors.New("more than one Authorization header")}
 	}
 	ctx := x.r.Context()
 	if x.clientKnown {
@@ -167,18 +174,18 @@ func (x *exchange) authenticate() (caller, error) {
 			continue
 		}
 		if err != nil {
-			return caller{}, refusedCredential(err)
+			return nil, refusedCredential(err)
 		}
-		return x.admitCaller(p)
+		return x.admitCaller(&p)
 	}
-	return caller{}, &claviger.Error{Code: claviger.CodeUnauthenticated, Err: errors.New("no credential")}
+	return nil, &claviger.Error{Code: claviger.CodeUnauthenticated, Err: errors.New("no credential")}
 }
 
-func (x *exchange) admitCaller(p claviger.Principal) (caller, error) {
+func (x *exchange) admitCaller(p *claviger.Principal) (*caller, error) {
 	if p.Subject == "" || p.Realm == "" {
-		return caller{}, &claviger.Error{Code: claviger.CodeUnauthenticated, Err: errors.New("authenticator returned no subject or realm")}
+		return nil, &claviger.Error{Code: claviger.CodeUnauthenticated, Err: errors.New("authenticator returned no subject or realm")}
 	}
-	c := caller{Principal: p, pseudonym: x.s.Pseudonym(p)}
+	c := &caller{Principal: *p, pseudonym: x.s.Pseudonym(*p)}
 	x.event.Subject, x.event.Realm, x.event.Method = c.pseudonym, p.Realm, p.Method
 	return c, nil
 }

@@ -12,38 +12,45 @@ import (
 )
 
 // runProxy carries one call of /v1.
-func (x *exchange) runProxy(c caller) error {
-	if _, _, err := x.mediaType(typeJSON); err != nil {
-		return err
-	}
-	body, err := x.readBody()
+func (x *exchange) runProxy(c *caller) error {
+	a, req, err := x.proxyCall(c)
 	if err != nil {
 		return err
 	}
-	req, err := openai.ParseCall(x.route.row, x.query, body, &x.s.Proxy.Policy)
-	if err != nil {
-		return err
-	}
-	d, err := x.authorize(c, req.Call())
-	if err != nil {
-		return err
-	}
-	call, err := req.Write(d.Oblige, c.pseudonym)
-	if err != nil {
-		return err
-	}
-	if len(call.Objects) > 0 {
-		// Objects of the account have owners, and nobody keeps them here.
-		return &claviger.Error{Code: claviger.CodeNotFound, Param: call.Objects[0].Param}
-	}
-	a, err := x.admit(c, d, call)
-	if err != nil {
-		return err
-	}
-	if call.Stream {
+	if x.event.Stream {
 		return x.stream(a, &proxyEvents{Events: req.Events()})
 	}
 	return x.answer(a, req.Answer)
+}
+
+// proxyCall reads a call of /v1 and takes it through policy and limits.
+func (x *exchange) proxyCall(c *caller) (*admitted, *openai.Request, error) {
+	if _, _, err := x.mediaType(typeJSON); err != nil {
+		return nil, nil, err
+	}
+	body, err := x.readBody()
+	if err != nil {
+		return nil, nil, err
+	}
+	req, err := openai.ParseCall(x.route.row, x.query, body, &x.s.Proxy.Policy)
+	if err != nil {
+		return nil, nil, err
+	}
+	call := req.Call()
+	d, err := x.authorize(c, &call)
+	if err != nil {
+		return nil, nil, err
+	}
+	call, err = req.Write(d.Oblige, c.pseudonym)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(call.Objects) > 0 {
+		// Objects of the account have owners, and nobody keeps them here.
+		return nil, nil, &claviger.Error{Code: claviger.CodeNotFound, Param: call.Objects[0].Param}
+	}
+	a, err := x.admit(c, &d, &call)
+	return a, req, err
 }
 
 // answer carries a plain call whose answer is rebuilt and sent as JSON.
@@ -65,7 +72,7 @@ func (x *exchange) answerWith(a *admitted, read func([]byte) (claviger.Units, er
 	u := a.asHeld()
 	defer func() { a.settle(u) }()
 	ctx := x.r.Context()
-	resp, err := x.s.Upstream.RoundTrip(ctx, a.authorized) //nolint:bodyclose // readAnswer closes it
+	resp, err := a.send(ctx) //nolint:bodyclose // readAnswer closes it
 	if err != nil {
 		u = a.afterFailure(err)
 		return x.upstreamError(ctx, err)
@@ -138,8 +145,8 @@ func (x *exchange) write(body []byte) error {
 var errTripwire = errors.New("the answer held one of our own keys and was stopped")
 
 // listModels answers from the caller's plan; nothing goes upstream.
-func (x *exchange) listModels(c caller) error {
-	d, err := x.authorize(c, claviger.Call{Endpoint: "models", Choices: 1})
+func (x *exchange) listModels(c *caller) error {
+	d, err := x.authorize(c, &claviger.Call{Endpoint: "models", Choices: 1})
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ type route struct {
 	method string
 	action *action.Action
 	row    *openai.Row
-	handle func(*exchange, caller) error
+	handle func(*exchange, *caller) error
 }
 
 const proxyPrefix = "/v1"
@@ -64,7 +64,7 @@ func (c *compiled) findRow(method, below string) (*route, error) {
 	return nil, &claviger.Error{Code: claviger.CodeNotFound}
 }
 
-func handlerOf(row *openai.Row) func(*exchange, caller) error {
+func handlerOf(row *openai.Row) func(*exchange, *caller) error {
 	if row.Method == http.MethodGet {
 		return (*exchange).listModels
 	}

@@ -62,7 +62,7 @@ func (x *exchange) stream(a *admitted, t translator) error {
 	defer func() { a.settle(u) }()
 	w := newEventWriter(x, cancel)
 	defer w.close()
-	resp, err := x.s.Upstream.RoundTrip(ctx, a.authorized)
+	resp, err := a.send(ctx)
 	if err != nil {
 		u = a.afterFailure(err)
 		return w.failed(t, x.upstreamError(ctx, err), false)

@@ -10,7 +10,7 @@ import (
 
 // mintTicket answers POST /tickets: a server with a service key gets a ticket
 // for one of its users.
-func (x *exchange) mintTicket(c caller) error {
+func (x *exchange) mintTicket(c *caller) error {
 	if c.Service == "" {
 		return &claviger.Error{Code: claviger.CodeForbidden, Err: errors.New("tickets are for service keys")}
 	}
