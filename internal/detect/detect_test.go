@@ -261,10 +261,20 @@ func TestIsPlaceholder(t *testing.T) {
 }
 
 func TestLooks(t *testing.T) {
-	for _, s := range []string{noise(43, withDash), noise(64, hexes), "sk-" + noise(48, mixed), " " + gitHubToken("ghp_") + "\n", pemBlock("")} {
+	for _, s := range []string{noise(64, hexes), "sk-" + noise(48, mixed), " " + gitHubToken("ghp_") + "\n", pemBlock("")} {
 		if !Looks(s) {
 			t.Errorf("a secret of %d characters does not look like one", len(s))
 		}
+	}
+	// A random word may by chance look like several names joined by dashes.
+	missed := 0
+	for range 1000 {
+		if !Looks(noise(43, withDash)) {
+			missed++
+		}
+	}
+	if missed > 50 {
+		t.Errorf("%d of 1,000 random words do not look like secrets", missed)
 	}
 	for _, s := range []string{
 		"", "env:OPENAI_API_KEY", "file:/run/secrets/openai", "file:/etc/claviger/keys/openai-2026.key", "command:pass show openai", "OPENAI_API_KEY", "my-app",
