@@ -434,10 +434,11 @@ func TestStreamTripwire(t *testing.T) {
 								return
 							}
 						}
+						f.stop(io.EOF)
 					}()
 					a := c.whole()
-					if a.err == nil {
-						t.Error("the stream was not cut")
+					if a.err == nil || strings.Contains(a.body, "error") {
+						t.Errorf("the stream was not cut at the key: %v %s", a.err, a.body)
 					}
 					words := wordsOf(a.body)
 					if n := overlap(words, b.upstreamKey); n > 20 {

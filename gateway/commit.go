@@ -9,8 +9,8 @@ const unreadTime = time.Second
 
 var noDeadline time.Time
 
-// commit sends the status line and the headers. A deadline for writing them is
-// set each time, because that of the connection's last answer still stands.
+// commit sends the status line and the headers, which have to be taken within
+// the time for stalled readers.
 func (x *exchange) commit(status int) {
 	if !x.bodyRead && x.r.ContentLength != 0 {
 		_ = x.rc.SetReadDeadline(time.Now().Add(unreadTime))

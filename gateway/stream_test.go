@@ -239,7 +239,7 @@ func TestSlowBody(t *testing.T) {
 }
 
 // TestIdleConnection: the write limit of one answer does not end the next one on
-// the same connection.
+// the same connection. net/http takes it back; this holds it to that.
 func TestIdleConnection(t *testing.T) {
 	r := newRig(t, func(p *parts) { p.options.Stall = 100 * time.Millisecond })
 	c := testnet.Dial(t, r.addr())
