@@ -82,8 +82,8 @@ fuzz() {
 browser() {
   need chromium chromium
   need npm npm
-  (cd e2e && npm ci --no-audit --no-fund --silent)
-  (cd examples/nextjs && npm ci --no-audit --no-fund --silent)
+  (cd e2e && npm install --no-save --no-audit --no-fund --loglevel=error)
+  (cd examples/nextjs && npm install --no-save --no-audit --no-fund --loglevel=error)
   CLAVIGER_E2E=1 go test -count=1 -timeout 15m ./e2e/...
 }
 
