@@ -22,7 +22,8 @@ const (
 	exitBad     = 2
 )
 
-// Environment is what a command sees of the process it runs in.
+// Environment is what a command sees of the process it runs in. Nothing is ever
+// coloured, so neither a terminal nor NO_COLOR makes a difference.
 type Environment struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -30,8 +31,6 @@ type Environment struct {
 	Vars []string
 	// Dir is the working directory.
 	Dir string
-	// Terminal says that Stderr is a terminal that may be coloured.
-	Terminal bool
 	// Opened, when set, is told the address of each listener by name ("public",
 	// "admin") once it accepts connections.
 	Opened func(name, addr string)
@@ -48,13 +47,7 @@ func OS() Environment {
 	}
 	return Environment{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Vars: os.Environ(), Dir: dir,
-		Terminal: isTerminal(os.Stderr),
 	}
-}
-
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // Lookup returns an environment variable. Of a variable that stands twice the
