@@ -1,7 +1,6 @@
 package gateway_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -482,22 +481,4 @@ func (r *recorder) wait(t testing.TB, n int) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	t.Fatalf("%d events after 5 s, not %d", len(r.all()), n)
-}
-
-// safeBuffer is a buffer for a log.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
