@@ -63,7 +63,7 @@ type TicketRequest struct {
 	Claims  claviger.Claims
 	Plan    string
 	Actions []string
-	// TTL is the wanted life; 0 takes the longest that the key allows.
+	// TTL is the wanted life; 0 leaves it to the minter.
 	TTL time.Duration
 }
 
