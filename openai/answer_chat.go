@@ -89,5 +89,5 @@ var chatChunk = &answerObject{[]answerMember{
 		{name: "finish_reason", is: aText, fill: "null"},
 	}}}}},
 	{name: "usage", is: chatUsage, do: chunkUsage},
-	{name: "obfuscation", is: aText},
+	{name: "obfuscation", is: aText, do: padding},
 }}

@@ -206,7 +206,7 @@ func partEvent(name string, more ...answerMember) responseEvent {
 func deltaEvent(name string, more ...answerMember) responseEvent {
 	e := partEvent(name, append([]answerMember{
 		{name: "delta", is: aString, need: true, do: text},
-		{name: "obfuscation", is: aText},
+		{name: "obfuscation", is: aText, do: padding},
 	}, more...)...)
 	e.delta = true
 	return e

@@ -13,11 +13,18 @@ import (
 type Events struct {
 	req  *Request
 	b    rebuild
+	last pattern
 	done bool
 }
 
-// Events begins the stream of the answer.
-func (r *Request) Events() *Events { return &Events{req: r, b: r.rebuild()} }
+// Events begins the stream of the answer. What was sent is not kept while it
+// lasts: Write fails from here on.
+func (r *Request) Events() *Events {
+	r.head = nil
+	e := &Events{req: r, b: r.rebuild()}
+	e.b.noting = true
+	return e
+}
 
 // errInStream says that the provider reported an error inside a stream.
 var errInStream = errors.New("the provider reported an error inside the stream")
@@ -35,6 +42,9 @@ func (e *Events) Append(dst []byte, f Frame) (out []byte, err error) {
 		e.done = true
 		return append(dst, "data: [DONE]\n\n"...), nil
 	}
+	if out, ok := e.last.append(dst, f.Data, &e.b); ok {
+		return out, nil
+	}
 	v, err := jsonx.Parse(f.Data)
 	if err != nil {
 		return dst, &claviger.Error{Code: claviger.CodeUpstreamError, Err: err}
@@ -42,10 +52,17 @@ func (e *Events) Append(dst []byte, f Frame) (out []byte, err error) {
 	if v.Kind() != jsonx.KindObject {
 		return dst, &claviger.Error{Code: claviger.CodeUpstreamError, Err: errShape}
 	}
+	e.b.holes, e.b.lost, e.b.metered = e.b.holes[:0], false, false
+	mark := len(dst)
 	if chat {
-		return e.chunk(dst, v)
+		out, err = e.chunk(dst, v)
+	} else {
+		out, err = e.response(dst, v)
 	}
-	return e.response(dst, v)
+	if err == nil && !e.done {
+		e.last.learn(&e.b, f.Data, v, out, mark)
+	}
+	return out, err
 }
 
 var done = []byte("[DONE]")
@@ -54,7 +71,7 @@ var done = []byte("[DONE]")
 func (e *Events) chunk(dst []byte, v jsonx.Value) ([]byte, error) {
 	mark := len(dst)
 	e.b.out = append(dst, "data: "...)
-	e.b.counting, e.b.metered = true, false
+	e.b.counting = true
 	c := v.Cursor()
 	ok := e.b.object(&c, chatChunk)
 	switch {

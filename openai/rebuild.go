@@ -54,6 +54,8 @@ const (
 	text
 	// sequence passes it on and notes the number of the last event.
 	sequence
+	// padding passes it on: it is another one in each event, and means nothing.
+	padding
 )
 
 // answerMember is one member of an answer.
@@ -88,6 +90,10 @@ type rebuild struct {
 	metered bool
 	// empty says that the last "choices" had no element.
 	empty bool
+	// holes are the values of this event that the next one may have others of,
+	// kept while noting is set; lost says that one of them was taken back.
+	holes        []hole
+	noting, lost bool
 }
 
 // value writes the value at the cursor and reports whether it is allowed. When
@@ -129,7 +135,7 @@ func (b *rebuild) array(c *jsonx.Cursor, elem *answer) bool {
 			b.out = append(b.out, ',')
 		}
 		if !b.value(c, elem) {
-			b.out = b.out[:mark]
+			b.back(mark)
 		}
 	}
 	b.empty = len(b.out) == first
@@ -145,7 +151,7 @@ func (b *rebuild) dict(c *jsonx.Cursor, each *answer) bool {
 		b.comma()
 		b.out = append(jsonx.AppendString(b.out, c.Name()), ':')
 		if !b.value(c, each) {
-			b.out = b.out[:mark]
+			b.back(mark)
 		}
 	}
 	b.out = append(b.out, '}')
@@ -271,17 +277,15 @@ func (b *rebuild) member(c *jsonx.Cursor, m *answerMember) bool {
 		ok = b.fault(c)
 	case usage, chunkUsage:
 		ok = b.usage(c, m)
-	case text:
+	case text, sequence, padding:
+		from := c.Offset()
 		if ok = b.value(c, m.is); ok {
-			b.count(b.out[begin:])
-		}
-	case sequence:
-		if ok = b.value(c, m.is); ok {
-			b.sequence = parseInt(b.out[begin:])
+			b.passed(m.do, b.out[begin:])
+			b.note(m.do, span{from, c.Offset()}, begin)
 		}
 	}
 	if !ok {
-		b.out = b.out[:mark]
+		b.back(mark)
 	}
 	return ok
 }
@@ -298,6 +302,17 @@ func (b *rebuild) isOwn(h handling) bool {
 		return b.own.metadata
 	default:
 		return false
+	}
+}
+
+// passed notes what a value says that was written.
+func (b *rebuild) passed(do handling, written []byte) {
+	switch do {
+	case text:
+		b.count(written)
+	case sequence:
+		b.sequence = parseInt(written)
+	default:
 	}
 }
 

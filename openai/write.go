@@ -2,6 +2,7 @@ package openai
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"slices"
 	"strconv"
@@ -20,6 +21,9 @@ func (r *Request) Write(o []claviger.Obligation, safetyID string) (claviger.Call
 		if err := r.oblige(&c, x); err != nil {
 			return claviger.Call{}, err
 		}
+	}
+	if r.head == nil {
+		return claviger.Call{}, &claviger.Error{Code: claviger.CodeInternal, Err: errSent}
 	}
 	if r.written {
 		r.head = slices.Clone(r.head)
@@ -57,6 +61,8 @@ func (r *Request) oblige(c *claviger.Call, o claviger.Obligation) error {
 	}
 	return &claviger.Error{Code: claviger.CodeInternal, Err: unknownObligation(o.Kind)}
 }
+
+var errSent = errors.New("the call was sent already")
 
 type unknownObligation string
 

@@ -30,6 +30,9 @@ type Cursor struct {
 // Cursor begins a walk over v.
 func (v Value) Cursor() Cursor { return Cursor{s: v.text} }
 
+// Offset is where the cursor stands in the compact text of its value, in bytes.
+func (c *Cursor) Offset() int { return c.i }
+
 // Kind says what the value at the cursor is.
 func (c *Cursor) Kind() Kind {
 	if c.i >= len(c.s) {
