@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"claviger.dev/claviger"
+	"claviger.dev/claviger/internal/detect"
 )
 
 // Supported refuses what this build does not have. has is asked once for each
@@ -86,7 +87,7 @@ func Environ(vars []string) Check {
 		var out []Problem
 		for _, v := range vars {
 			name, value, _ := strings.Cut(v, "=")
-			prefix := PublicPrefix(name)
+			prefix := detect.PublicPrefix(name)
 			shared := len(value) >= minShared && secret[value]
 			if prefix == "" || !shared && !spends(value) {
 				continue

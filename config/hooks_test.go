@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"claviger.dev/claviger/internal/detect"
 )
 
 func messages(ps []Problem) []string {
@@ -97,7 +99,7 @@ func TestPublicPrefix(t *testing.T) {
 		"NUXT_PUBLIC_K": "NUXT_PUBLIC_", "PUBLIC_KEY": "PUBLIC_", "GATSBY_K": "GATSBY_",
 		"OPENAI_API_KEY": "", "NEXTAUTH_SECRET": "", "MY_PUBLIC_KEY": "", "": "", "VITE": "",
 	} {
-		if got := PublicPrefix(name); got != want {
+		if got := detect.PublicPrefix(name); got != want {
 			t.Errorf("%s: %q", name, got)
 		}
 	}

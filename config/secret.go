@@ -23,13 +23,6 @@ var (
 	}
 )
 
-// publicPrefixes are the prefixes by which build tools know the variables that
-// they copy into code for browsers.
-var publicPrefixes = []string{
-	"NEXT_PUBLIC_", "VITE_", "REACT_APP_", "EXPO_PUBLIC_", "NUXT_PUBLIC_", "PUBLIC_", "GATSBY_", "VUE_APP_", "NG_APP_",
-	"STORYBOOK_", "REDWOOD_ENV_", "PLASMO_PUBLIC_", "BUN_PUBLIC_", "SNOWPACK_PUBLIC_", "TARO_APP_", "WXT_", "UMI_APP_",
-}
-
 // RefAt is a reference to a secret and the key that holds it.
 type RefAt struct {
 	Path string
@@ -46,17 +39,6 @@ func (c *Config) Refs() []RefAt {
 		}
 	}
 	return out
-}
-
-// PublicPrefix gives the prefix by which a build tool would copy a variable of
-// that name into code for browsers, empty when there is none.
-func PublicPrefix(name string) string {
-	for _, p := range publicPrefixes {
-		if len(name) >= len(p) && strings.EqualFold(name[:len(p)], p) {
-			return p
-		}
-	}
-	return ""
 }
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -103,7 +85,7 @@ func parseEnvRef(s, name string) (claviger.Ref, error) {
 	if !variableName.MatchString(name) {
 		return "", fault{"what follows env: is no name of a variable", "letters, digits and _, as env:OPENAI_API_KEY"}
 	}
-	if p := PublicPrefix(name); p != "" {
+	if p := detect.PublicPrefix(name); p != "" {
 		return "", fault{
 			"a variable that begins with " + p + " is copied into code for browsers, so it is no place for a secret",
 			"name the variable without the prefix, here and where it is set, and replace its value: it may be public already",

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"claviger.dev/claviger"
+	"claviger.dev/claviger/internal/detect"
 )
 
 // The schemes of references.
@@ -27,24 +28,6 @@ var (
 
 	variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
-
-// publicPrefixes are the prefixes by which build tools know the variables that
-// they copy into code for browsers.
-var publicPrefixes = []string{
-	"NEXT_PUBLIC_", "VITE_", "REACT_APP_", "EXPO_PUBLIC_", "NUXT_PUBLIC_", "PUBLIC_", "GATSBY_", "VUE_APP_", "NG_APP_",
-	"STORYBOOK_", "REDWOOD_ENV_", "PLASMO_PUBLIC_", "BUN_PUBLIC_", "SNOWPACK_PUBLIC_", "TARO_APP_", "WXT_", "UMI_APP_",
-}
-
-// PublicPrefix returns the prefix by which a build tool would copy a variable of
-// that name into code for browsers, or the empty string.
-func PublicPrefix(name string) string {
-	for _, p := range publicPrefixes {
-		if len(name) >= len(p) && strings.EqualFold(name[:len(p)], p) {
-			return p
-		}
-	}
-	return ""
-}
 
 // ParseRef reads a reference to a secret: env:NAME, file:PATH or
 // command:PROGRAM ARGUMENTS. The error never repeats s, which may be the secret
@@ -67,7 +50,7 @@ func splitRef(ref claviger.Ref) (scheme, rest string, err error) {
 		if !variable.MatchString(rest) {
 			return "", "", errName
 		}
-		if p := PublicPrefix(rest); p != "" {
+		if p := detect.PublicPrefix(rest); p != "" {
 			return "", "", fmt.Errorf("%s: a variable that begins with %s is copied into code for browsers: name it without the prefix, here and where it is set, and replace its value, which may be public already", rest, p)
 		}
 	case schemeFile:

@@ -221,7 +221,7 @@ func (s *Sources) Variables() (map[string]dotenv.Var, error) { return s.vars() }
 func (s *Sources) PublicSecrets(vars []string) []string {
 	var out []string
 	look := func(name, value string) {
-		if PublicPrefix(name) != "" && !slices.Contains(out, name) && secretKind(value) {
+		if detect.PublicPrefix(name) != "" && !slices.Contains(out, name) && secretKind(value) {
 			out = append(out, name)
 		}
 	}
