@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,18 +60,51 @@ func (x *exchange) readBody() ([]byte, error) {
 		return nil, &claviger.Error{Code: claviger.CodeInternal, Err: err}
 	}
 	limited := http.MaxBytesReader(x.w, x.r.Body, x.s.MaxBody)
-	var buf bytes.Buffer
-	if n := x.r.ContentLength; n > 0 {
-		buf.Grow(int(n) + bytes.MinRead)
-	}
-	if _, err := buf.ReadFrom(limited); err != nil {
+	body, err := gather(limited, x.r.ContentLength)
+	if err != nil {
 		return nil, bodyError(err)
 	}
 	none := noDeadline
 	if err := x.rc.SetReadDeadline(none); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return nil, &claviger.Error{Code: claviger.CodeInternal, Err: err}
 	}
-	return buf.Bytes(), nil
+	return body, nil
+}
+
+// The sizes of the pieces in which a body is read, in bytes.
+const (
+	firstPiece = 4 << 10
+	mostPiece  = 256 << 10
+)
+
+// gather reads to the end, in pieces that are joined there: a body that turns
+// out to be too long has taken no more memory than the limit, and one that only
+// declares a length takes none for what has not come.
+func gather(r io.Reader, declared int64) ([]byte, error) {
+	size := int64(firstPiece)
+	if declared >= 0 {
+		size = declared + 1 // one more, so that the end is seen without another piece
+	}
+	var pieces [][]byte
+	piece := make([]byte, 0, min(size, mostPiece))
+	for {
+		n, err := r.Read(piece[len(piece):cap(piece)])
+		piece = piece[:len(piece)+n]
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(piece) == cap(piece) {
+			pieces = append(pieces, piece)
+			piece = make([]byte, 0, min(2*cap(piece), mostPiece))
+		}
+	}
+	if pieces == nil {
+		return piece, nil
+	}
+	return slices.Concat(append(pieces, piece)...), nil
 }
 
 func bodyError(err error) error {

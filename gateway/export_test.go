@@ -22,3 +22,6 @@ func (g *Gateway) Routes() []string {
 	slices.Sort(out)
 	return out
 }
+
+// Gather is for tests.
+var Gather = gather
