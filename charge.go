@@ -54,8 +54,8 @@ type Limit struct {
 // Charge is one thing taken from one window.
 type Charge struct {
 	// Key is whose window it is: scope and pseudonym or address, as
-	// "user:3kq…". Kind and window belong to the identity too, so two limits
-	// with one key do not collide.
+	// "user:3kq…". Kind, period, zone and currency belong to the identity too.
+	// The limit does not: who gets another one keeps what was used.
 	Key    string
 	Kind   ChargeKind
 	Amount int64
