@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/internal/seal"
@@ -25,6 +26,8 @@ type outgoing struct {
 	url       *url.URL
 	userAgent []string
 }
+
+var errSent = errors.New("upstream: the body was sent already")
 
 var errPath = errors.New("upstream: a path or query that no endpoint has")
 
@@ -109,9 +112,46 @@ func (o *outgoing) request(ctx context.Context, key claviger.Secret) (*http.Requ
 		h["Content-Type"] = []string{t}
 	}
 	req.ContentLength = b.Len()
-	req.Body = b.Open()
-	req.GetBody = func() (io.ReadCloser, error) { return b.Open(), nil }
+	req.Body = open(b)
+	req.GetBody = func() (io.ReadCloser, error) {
+		if o.call.Body == nil {
+			return nil, errSent
+		}
+		return open(o.call.Body), nil
+	}
 	return req, nil
+}
+
+// sent lets go of the body once the answer has begun: it is not sent again, and
+// the answer may take minutes.
+func (o *outgoing) sent() { o.call.Body = nil }
+
+// sending is a body on its way. The transport closes it when it was sent, but
+// keeps it with the request until the answer has ended.
+type sending struct{ from atomic.Pointer[io.ReadCloser] }
+
+func open(b claviger.BodySource) *sending {
+	s, r := &sending{}, b.Open()
+	s.from.Store(&r)
+	return s
+}
+
+// Read implements io.Reader.
+func (s *sending) Read(p []byte) (int, error) {
+	r := s.from.Load()
+	if r == nil {
+		return 0, errSent
+	}
+	return (*r).Read(p)
+}
+
+// Close implements io.Closer. It may be called while a Read is under way.
+func (s *sending) Close() error {
+	r := s.from.Swap(nil)
+	if r == nil {
+		return nil
+	}
+	return (*r).Close()
 }
 
 // fitsHeader reports whether b is visible ASCII, as RFC 6750 asks of a bearer

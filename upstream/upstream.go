@@ -177,6 +177,7 @@ func (c *Client) RoundTrip(ctx context.Context, a claviger.Authorized) (*http.Re
 		cancel()
 		return nil, err
 	}
+	out.sent()
 	resp.Body.(*answer).release = cancel
 	return resp, nil
 }
