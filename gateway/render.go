@@ -87,6 +87,7 @@ func (x *exchange) limitHeaders() {
 		x.w.Header()["Ratelimit-Policy"] = []string{string(policy)}
 		x.w.Header()["Ratelimit"] = []string{string(limit)}
 	}
+	x.standings = nil // a stream lasts, and asks no second time
 }
 
 // seconds rounds up, so that nobody comes back a moment too early.
