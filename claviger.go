@@ -57,6 +57,12 @@ type Principal struct {
 	// Service is the name of the service key, when the caller is a server that
 	// acts for itself.
 	Service string
+	// TokenID is the credential's own id (jti), where it has one, so that it can
+	// be revoked by itself.
+	TokenID string
+	// Issued is when the credential was made; the zero time where it does not
+	// say.
+	Issued time.Time
 }
 
 // Endpoint names a row of the endpoint table, as "chat.completions".
@@ -69,6 +75,10 @@ type ObjectRef struct {
 	ID   string
 	// Param is the place in path or body where the id stands.
 	Param string
+	// Parent is the id of the object that this one goes away with, as the
+	// response of an output item; empty for one that stands by itself. It
+	// matters to Claim alone.
+	Parent string
 }
 
 // BodySource is a request body that has been written anew and can be sent more
@@ -252,12 +262,42 @@ type Upstream interface {
 	RoundTrip(ctx context.Context, a Authorized) (*http.Response, error)
 }
 
-// Owners knows who created which object of the provider's account. Both
-// methods may block on a store until ctx ends, may be called concurrently and
-// are idempotent. On error they deny.
+// Owners knows who created which object of the provider's account. Its methods
+// may block on a store until ctx ends, may be called concurrently and are
+// idempotent. On error they deny.
 type Owners interface {
-	Claim(ctx context.Context, p Principal, o ObjectRef) error
+	// Claim makes p the owner of objects that a call of theirs made. All of
+	// them or none; an object that somebody else owns is an error, and stays
+	// theirs.
+	Claim(ctx context.Context, p Principal, o ...ObjectRef) error
+	// Check returns nil only where p owns every object. Otherwise it is an
+	// *Error with CodeNotFound and the Param of the first that is not p's,
+	// whether it is somebody else's or unknown.
 	Check(ctx context.Context, p Principal, o ...ObjectRef) error
+	// Release forgets objects of p that are deleted, with all that name them as
+	// their parent. What is not p's stays.
+	Release(ctx context.Context, p Principal, o ...ObjectRef) error
+	// List gives the ids of p's objects of one kind, a page at a time.
+	List(ctx context.Context, p Principal, q ObjectQuery) (ObjectPage, error)
+}
+
+// ObjectQuery selects a page of somebody's objects of one kind, the newest
+// first unless Ascending.
+type ObjectQuery struct {
+	Kind string
+	// After and Before are ids that the page begins behind or ends before, in
+	// the order of the page; empty for none. One that is not the caller's gives
+	// an empty page.
+	After, Before string
+	// Limit is the most ids, at least 1.
+	Limit     int
+	Ascending bool
+}
+
+// ObjectPage is one page of ids. More says that there are others behind it.
+type ObjectPage struct {
+	IDs  []string
+	More bool
 }
 
 // Recorder keeps the account of calls. Record does not block the caller on a
