@@ -70,7 +70,7 @@ type Endpoint string
 
 // ObjectRef is an object of the provider's account that a call refers to.
 type ObjectRef struct {
-	// Kind is the prefix of such ids without its separator: "resp", "file".
+	// Kind says what it is: "response", "conversation", "item", "file".
 	Kind string
 	ID   string
 	// Param is the place in path or body where the id stands.
@@ -79,6 +79,10 @@ type ObjectRef struct {
 	// response of an output item; empty for one that stands by itself. It
 	// matters to Claim alone.
 	Parent string
+	// Tokens is what Claim adds to the most input tokens that the object brings
+	// to a call that refers to it. It may be negative, to correct an earlier
+	// claim. It matters to Claim alone.
+	Tokens int64
 }
 
 // BodySource is a request body that has been written anew and can be sent more
@@ -266,14 +270,15 @@ type Upstream interface {
 // may block on a store until ctx ends, may be called concurrently and are
 // idempotent. On error they deny.
 type Owners interface {
-	// Claim makes p the owner of objects that a call of theirs made. All of
-	// them or none; an object that somebody else owns is an error, and stays
-	// theirs.
+	// Claim makes p the owner of objects that a call of theirs made, and adds
+	// the Tokens of each. All of them or none; an object that somebody else owns
+	// is an error, and stays theirs.
 	Claim(ctx context.Context, p Principal, o ...ObjectRef) error
 	// Check returns nil only where p owns every object. Otherwise it is an
 	// *Error with CodeNotFound and the Param of the first that is not p's,
-	// whether it is somebody else's or unknown.
-	Check(ctx context.Context, p Principal, o ...ObjectRef) error
+	// whether it is somebody else's or unknown. tokens is the most input that
+	// the objects bring together.
+	Check(ctx context.Context, p Principal, o ...ObjectRef) (tokens int64, err error)
 	// Release forgets objects of p that are deleted, with all that name them as
 	// their parent. What is not p's stays.
 	Release(ctx context.Context, p Principal, o ...ObjectRef) error
