@@ -103,7 +103,10 @@ type Call struct {
 	// Action is the name of the action that makes the call, empty for the proxy.
 	Action string
 	Model  string
-	Stream bool
+	// NoModel says that the endpoint runs no model, so that there is none to
+	// allow and no tokens to pay.
+	NoModel bool
+	Stream  bool
 	// MaxOutput is the most output tokens that the call may produce; 0 where
 	// the endpoint produces none.
 	MaxOutput int64

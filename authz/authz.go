@@ -176,8 +176,9 @@ func checkLists(i int, p Plan) []*PlanError {
 			switch {
 			case v == "" || strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r == 0x7f }):
 				bad(field, "an entry is a name without white space")
+			case l.field == "endpoints" && strings.HasSuffix(v, ".*") && strings.Count(v, "*") == 1:
 			case !l.patterns && strings.Contains(v, "*"):
-				bad(field, "only models take *; name each one")
+				bad(field, "only models take *, and endpoints at their end, as files.*; name each one")
 			case slices.Index(l.values, v) != j:
 				bad(field, fmt.Sprintf("%q is listed twice", v))
 			}

@@ -133,7 +133,7 @@ func TestNewRefuses(t *testing.T) {
 		{"unknown function", []Plan{{Name: "a", When: `fetch("http://x") == "y"`}}, 0, "when", 1, 6, "undeclared reference"},
 		{"model", []Plan{{Name: "a", Models: []string{""}}}, 0, "models[0]", 0, 0, "without white space"},
 		{"model with space", []Plan{{Name: "a", Models: []string{"x", "gpt 4"}}}, 0, "models[1]", 0, 0, "without white space"},
-		{"star in endpoints", []Plan{{Name: "a", Endpoints: []string{"chat.*"}}}, 0, "endpoints[0]", 0, 0, "only models take *"},
+		{"star in endpoints", []Plan{{Name: "a", Endpoints: []string{"*.completions"}}}, 0, "endpoints[0]", 0, 0, "only models take *"},
 		{"action twice", []Plan{{Name: "a", Actions: []string{"x", "x"}}}, 0, "actions[1]", 0, 0, "listed twice"},
 		{"negative cap", []Plan{{Name: "a", MaxOutput: -1}}, 0, "limits.max_output_tokens", 0, 0, "positive"},
 	} {

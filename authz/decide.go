@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"claviger.dev/claviger"
+	"claviger.dev/claviger/openai"
 )
 
 // Step is one rule that was looked at on the way to a decision.
@@ -112,10 +113,13 @@ func (pl *plan) allows(p *claviger.Principal, c *claviger.Call, t *trace) (clavi
 			return claviger.Decision{}, true
 		}
 	default:
-		if pl.Endpoints != nil && !slices.Contains(pl.Endpoints, string(c.Endpoint)) {
+		if pl.Endpoints != nil && !slices.ContainsFunc(pl.Endpoints, func(e string) bool { return openai.Named(e, c.Endpoint) }) {
 			return no(claviger.Decision{Rule: pl.rules.endpoints, Reason: "the plan does not include this endpoint"})
 		}
 		t.step(pl.rules.endpoints, true, "the plan includes this endpoint")
+	}
+	if c.NoModel && c.Model == "" {
+		return claviger.Decision{}, true
 	}
 	if !pl.model(c) {
 		return no(claviger.Decision{

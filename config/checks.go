@@ -246,7 +246,7 @@ func (f *findings) open(path string, names []string) {
 		case n == "" || n == string(openai.EndpointModels):
 		case p == nil:
 			f.add(index(path, i), "the proxy is off", "add proxy: {endpoints: […]}, or take the key away")
-		case !slices.Contains(p.Endpoints, n):
+		case !slices.ContainsFunc(p.Endpoints, func(o string) bool { return o == n || openai.Named(o, claviger.Endpoint(n)) }):
 			f.add(index(path, i), "this endpoint is not open", "add it to proxy.endpoints")
 		}
 	}

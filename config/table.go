@@ -1,7 +1,6 @@
 package config
 
 import (
-	"net/http"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -158,16 +157,12 @@ func planKind() *object[Plan] {
 	)
 }
 
-// endpointName is an endpoint that spends, or the listing of models, which is
+// endpointName is an endpoint, or a family of them. The listing of models is
 // open in any case and may be named.
 func endpointName() *scalar[string] {
-	var names []string
-	for _, r := range openai.Rows() {
-		if r.Method == http.MethodPost || r.Name == openai.EndpointModels {
-			names = append(names, string(r.Name))
-		}
-	}
-	return choice(names...)
+	s := choice(openai.EndpointNames()...)
+	s.noun = "the name of an endpoint, or of a family as files.*"
+	return s
 }
 
 func actionKind() *object[Action] {

@@ -29,7 +29,7 @@ func (x *exchange) runAction(c *caller) error {
 			return nil, units, err
 		}
 		return result.AppendJSON(nil), units, nil
-	})
+	}, nil)
 }
 
 // actionCall reads a call of an action and takes it through policy and limits.
@@ -99,6 +99,9 @@ func (t *actionEvents) Append(dst []byte, f openai.Frame) ([]byte, error) {
 	}
 	return t.encoder.AppendDelta(dst, delta), nil
 }
+
+// Made implements translator: nobody can name what an action makes.
+func (*actionEvents) Made() []claviger.ObjectRef { return nil }
 
 // Text implements translator.
 func (t *actionEvents) Text() []byte { return t.text }

@@ -142,9 +142,7 @@ func TestEveryRouteAsks(t *testing.T) {
 	}
 	for _, rt := range routes {
 		method, path, _ := strings.Cut(rt, " ")
-		if strings.HasSuffix(path, "/") {
-			path += "gpt-4.1-mini"
-		}
+		path = strings.ReplaceAll(path, "{model}", "gpt-4.1-mini")
 		for _, body := range []string{"", chat("hi"), generate("hi")} {
 			if method == http.MethodGet {
 				body = ""

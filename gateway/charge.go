@@ -91,6 +91,9 @@ type admitted struct {
 	maxInput   int64
 	maxOutput  int64
 	prices     *admit.Prices
+	// owner is whose the objects become that the call makes; nil where it makes
+	// none that anybody can name.
+	owner *caller
 }
 
 // send carries the call to the provider, once. What is sent is not kept while
@@ -101,12 +104,20 @@ func (a *admitted) send(ctx context.Context) (*http.Response, error) {
 	return a.x.s.Upstream.RoundTrip(ctx, call)
 }
 
+// pass authorizes another call under the same hold: one of several by which a
+// list is read.
+func (a *admitted) pass(call *claviger.Call) claviger.Authorized {
+	return claviger.Authorize(seal.ForMint(), *call, a.hold, a.x.event.RequestID)
+}
+
 // admit takes all charges at once, or none, and mints the pass for upstream.
 func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call) (*admitted, error) {
 	out := call.MaxOutput * max(call.Choices, 1)
 	w := worst{requests: 1, tokens: claviger.AddMicros(call.MaxInput, out)}
 	limits := [][]claviger.Limit{d.Limits, c.Limits, x.s.Total}
-	if slices.ContainsFunc(limits, spends) || x.clientKnown && spends(x.s.PerIP) {
+	if call.NoModel {
+		w.tokens, w.money = 0, claviger.Money{Currency: admit.Currency}
+	} else if slices.ContainsFunc(limits, spends) || x.clientKnown && spends(x.s.PerIP) {
 		money, priced := x.s.Prices.Worst(call.Model, call.MaxInput, out)
 		if !priced {
 			return nil, &claviger.Error{
@@ -128,9 +139,13 @@ func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call) (
 		return nil, limitsError(err)
 	}
 	x.standings = append(x.standings, hold.Standings()...)
+	maxInput := call.MaxInput
+	if call.NoModel {
+		maxInput = 0
+	}
 	return &admitted{
 		x: x, hold: hold, held: charges, model: call.Model, prices: x.s.Prices,
-		maxInput: call.MaxInput, maxOutput: out,
+		maxInput: maxInput, maxOutput: out,
 		authorized: claviger.Authorize(seal.ForMint(), *call, hold, x.event.RequestID),
 	}, nil
 }

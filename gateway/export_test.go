@@ -7,7 +7,7 @@ import (
 )
 
 // Routes lists every way in of the snapshot that serves, as "POST /tickets".
-// One that ends in a slash takes one more segment.
+// A segment in braces stands for any one.
 func (g *Gateway) Routes() []string {
 	c := g.current.Load()
 	var out []string

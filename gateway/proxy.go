@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/openai"
@@ -20,19 +21,19 @@ func (x *exchange) runProxy(c *caller) error {
 	if x.event.Stream {
 		return x.stream(a, &proxyEvents{Events: req.Events()})
 	}
-	return x.answer(a, req.Answer)
+	return x.answer(a, req.Answer, req)
 }
 
-// proxyCall reads a call of /v1 and takes it through policy and limits.
+// proxyCall reads a call of /v1 and takes it through policy, ownership and
+// limits.
 func (x *exchange) proxyCall(c *caller) (*admitted, *openai.Request, error) {
-	if _, _, err := x.mediaType(typeJSON); err != nil {
-		return nil, nil, err
-	}
-	body, err := x.readBody()
+	body, err := x.proxyBody()
 	if err != nil {
 		return nil, nil, err
 	}
-	req, err := openai.ParseCall(x.route.row, x.query, body, &x.s.Proxy.Policy)
+	req, err := openai.ParseCall(x.route.row, openai.Sent{
+		Path: strings.TrimPrefix(x.path, proxyPrefix), Query: x.query, Body: body,
+	}, &x.s.Proxy.Policy)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -41,26 +42,49 @@ func (x *exchange) proxyCall(c *caller) (*admitted, *openai.Request, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := x.checkOwner(c, &call, req); err != nil {
+		return nil, nil, err
+	}
 	call, err = req.Write(d.Oblige, c.pseudonym)
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(call.Objects) > 0 {
-		// Objects of the account have owners, and nobody keeps them here.
-		return nil, nil, &claviger.Error{Code: claviger.CodeNotFound, Param: call.Objects[0].Param}
-	}
 	a, err := x.admit(c, &d, &call)
-	return a, req, err
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := x.claim(c, req.Before()); err != nil {
+		a.settle(used{nothing: true})
+		return nil, nil, err
+	}
+	a.owner = c
+	return a, req, nil
 }
 
-// answer carries a plain call whose answer is rebuilt and sent as JSON.
-func (x *exchange) answer(a *admitted, rebuild func([]byte) ([]byte, claviger.Units, error)) error {
+// proxyBody reads the body of an endpoint that takes one. Others are sent
+// without, or with an empty object.
+func (x *exchange) proxyBody() ([]byte, error) {
+	if x.route.row.HasBody() || x.r.ContentLength > 0 || len(x.r.TransferEncoding) > 0 {
+		if _, _, err := x.mediaType(typeJSON); err != nil {
+			return nil, err
+		}
+		return x.readBody()
+	}
+	return nil, nil
+}
+
+// answer carries a plain call whose answer is rebuilt and sent as JSON. o, when
+// not nil, says whose the objects become that it made or ended.
+func (x *exchange) answer(a *admitted, rebuild func([]byte) ([]byte, claviger.Units, error), o outcome) error {
 	var out []byte
 	err := x.answerWith(a, func(raw []byte) (units claviger.Units, err error) {
 		out, units, err = rebuild(raw)
 		return units, err
 	})
 	if err != nil {
+		return err
+	}
+	if err := x.keep(a.owner, o); err != nil {
 		return err
 	}
 	return x.write(out)

@@ -65,8 +65,12 @@ func (c *compiled) findRow(method, below string) (*route, error) {
 }
 
 func handlerOf(row *openai.Row) func(*exchange, *caller) error {
-	if row.Method == http.MethodGet {
+	switch {
+	case row.Local():
 		return (*exchange).listModels
+	case row.Lists != "":
+		return (*exchange).listOwned
+	default:
+		return (*exchange).runProxy
 	}
-	return (*exchange).runProxy
 }

@@ -33,6 +33,10 @@ type Snapshot struct {
 	Actions []*action.Action
 	// Proxy opens /v1; nil keeps it shut.
 	Proxy *Proxy
+	// Owners knows whose the provider's objects are. Nil knows nobody's: every
+	// reference to one is not found, and endpoints of stored objects cannot be
+	// opened.
+	Owners claviger.Owners
 	// Minter answers POST /tickets; nil keeps it shut.
 	Minter Minter
 	// ClientVerifier checks Claviger-Client; nil ignores the header.
@@ -106,17 +110,24 @@ func compile(s Snapshot) (*compiled, error) {
 		c.routes["/tickets"] = &route{name: "tickets", method: "POST", handle: (*exchange).mintTicket}
 	}
 	if s.Proxy != nil {
-		c.openRows(append(slices.Clip(s.Proxy.Endpoints), openai.EndpointModels, openai.EndpointModel))
+		if err := c.openRows(append(slices.Clip(s.Proxy.Endpoints), openai.EndpointModels, openai.EndpointModel)); err != nil {
+			return nil, err
+		}
 	}
 	return c, nil
 }
 
-func (c *compiled) openRows(endpoints []claviger.Endpoint) {
+func (c *compiled) openRows(endpoints []claviger.Endpoint) error {
 	for _, row := range openai.Rows() {
-		if slices.Contains(endpoints, row.Name) {
-			c.open[row.Name] = &route{name: string(row.Name), method: row.Method, row: row, handle: handlerOf(row)}
+		if !slices.ContainsFunc(endpoints, func(e claviger.Endpoint) bool { return openai.Named(string(e), row.Name) }) {
+			continue
 		}
+		if row.Stored() && c.Owners == nil {
+			return fmt.Errorf("the endpoint %s reaches stored objects, and nobody keeps whose they are", row.Name)
+		}
+		c.open[row.Name] = &route{name: string(row.Name), method: row.Method, row: row, handle: handlerOf(row)}
 	}
+	return nil
 }
 
 func (s *Snapshot) check() error {

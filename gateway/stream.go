@@ -42,6 +42,8 @@ type translator interface {
 	// AppendEnd adds what follows the provider's proper end.
 	AppendEnd(dst []byte) ([]byte, error)
 	AppendError(dst []byte, e *claviger.Error) []byte
+	// Made is what the last Append shows of objects that the caller now owns.
+	Made() []claviger.ObjectRef
 	// Done reports that the provider's proper end was seen.
 	Done() bool
 	// Units are what was used so far, reported or estimated.
@@ -61,6 +63,7 @@ func (x *exchange) stream(a *admitted, t translator) error {
 	u := a.asHeld()
 	defer func() { a.settle(u) }()
 	w := newEventWriter(x, cancel)
+	w.owner = a.owner
 	defer w.close()
 	resp, err := a.send(ctx)
 	if err != nil {
@@ -86,6 +89,7 @@ func streamed(t translator) used {
 type eventWriter struct {
 	x        *exchange
 	cancel   context.CancelFunc
+	owner    *caller
 	passage  *redact.Passage
 	buf, out []byte
 	// words watches the pieces of the model's words, in none of which a key has
@@ -221,6 +225,10 @@ func (w *eventWriter) pump(body io.Reader, t translator, cancel context.CancelFu
 			return cutError(err), true
 		}
 		if w.buf, err = t.Append(w.buf, f); err != nil {
+			return err, false
+		}
+		if err := w.x.claim(w.owner, t.Made()); err != nil {
+			w.buf = w.buf[:0]
 			return err, false
 		}
 		if err := w.watch(t.Text()); err != nil {

@@ -11,7 +11,7 @@ import (
 var errShape = errors.New("the answer has not the shape of the endpoint")
 
 func (r *Request) rebuild() rebuild {
-	return rebuild{own: r.own, wantUsage: r.wantsUsage}
+	return rebuild{own: r.shown(), wantUsage: r.wantsUsage, keeping: r.keeps()}
 }
 
 // Answer rebuilds a plain answer from what the endpoint's table allows and
@@ -26,13 +26,25 @@ func (r *Request) Answer(body []byte) (out []byte, u claviger.Units, err error) 
 	b.counting = true
 	b.out = make([]byte, 0, v.Size()+256)
 	c := v.Cursor()
-	ok := v.Kind() == jsonx.KindObject && b.object(&c, r.row.answer)
-	u, _ = b.used(r)
-	if r.row.Name == EndpointModerations {
-		u = claviger.Units{{Kind: claviger.UnitInput}, {Kind: claviger.UnitOutput}}
-	}
+	ok := v.Kind() == jsonx.KindObject && b.value(&c, r.row.answer)
+	u = r.used(&b)
 	if !ok {
 		return nil, u, &claviger.Error{Code: claviger.CodeUpstreamError, Err: errShape}
 	}
+	r.note(&b, true)
 	return b.out, u, nil
+}
+
+// used is what a plain answer used. An answer that only reads or changes what
+// is stored uses nothing, and neither do moderations. Of a response that is made
+// later nobody knows yet, so it counts as held.
+func (r *Request) used(b *rebuild) claviger.Units {
+	if r.row.modelless || r.row.Name == EndpointModerations {
+		return claviger.Units{{Kind: claviger.UnitInput}, {Kind: claviger.UnitOutput}}
+	}
+	if r.background && !b.reported {
+		return nil
+	}
+	u, _ := b.used(r)
+	return u
 }

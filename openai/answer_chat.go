@@ -29,7 +29,7 @@ var (
 )
 
 var chatAnswer = &answerObject{[]answerMember{
-	{name: "id", is: aString, need: true},
+	{name: "id", is: aString, need: true, do: madeObject},
 	{name: "object", is: aExactly("chat.completion"), need: true},
 	{name: "created", is: aNumber, need: true},
 	{name: "model", is: aString, need: true},
@@ -64,7 +64,7 @@ var chatAnswer = &answerObject{[]answerMember{
 }}
 
 var chatChunk = &answerObject{[]answerMember{
-	{name: "id", is: aString, need: true},
+	{name: "id", is: aString, need: true, do: madeObject},
 	{name: "object", is: aExactly("chat.completion.chunk"), need: true},
 	{name: "created", is: aNumber, need: true},
 	{name: "model", is: aString, need: true},

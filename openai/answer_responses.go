@@ -28,7 +28,7 @@ var callerMember = answerMember{name: "caller", is: aTyped(aType("direct"))}
 
 func aCall(name, payload string) answerType {
 	return aType(name,
-		answerMember{name: "id", is: aString},
+		answerMember{name: "id", is: aString, do: madeItem},
 		answerMember{name: "status", is: aText},
 		answerMember{name: payload, is: aString, need: true, do: text},
 		answerMember{name: "call_id", is: aString, need: true},
@@ -40,14 +40,14 @@ func aCall(name, payload string) answerType {
 
 var outputItem = aTyped(
 	aType("message",
-		answerMember{name: "id", is: aString, need: true},
+		answerMember{name: "id", is: aString, need: true, do: madeItem},
 		answerMember{name: "status", is: aText},
 		answerMember{name: "role", is: aExactly("assistant"), fill: `"assistant"`},
 		answerMember{name: "content", is: &answer{kinds: kArray, elem: outputPart}, fill: "[]"},
 		answerMember{name: "phase", is: aText},
 	),
 	aType("reasoning",
-		answerMember{name: "id", is: aString, need: true},
+		answerMember{name: "id", is: aString, need: true, do: madeItem},
 		answerMember{name: "summary", is: &answer{kinds: kArray, elem: summaryPart}, fill: "[]"},
 		answerMember{name: "content", is: aList(outputPart)},
 		answerMember{name: "encrypted_content", is: aText},
@@ -56,7 +56,7 @@ var outputItem = aTyped(
 	aCall("function_call", "arguments"),
 	aCall("custom_tool_call", "input"),
 	aType("web_search_call",
-		answerMember{name: "id", is: aString, need: true},
+		answerMember{name: "id", is: aString, need: true, do: madeItem},
 		answerMember{name: "status", is: aText},
 		answerMember{name: "action", is: aTyped(
 			aType("search",
@@ -69,7 +69,7 @@ var outputItem = aTyped(
 		)},
 	),
 	aType("code_interpreter_call",
-		answerMember{name: "id", is: aString, need: true},
+		answerMember{name: "id", is: aString, need: true, do: madeItem},
 		answerMember{name: "status", is: aText},
 		answerMember{name: "code", is: aText, fill: "null", do: text},
 		// The container is an object of the account; the shape asks for a string.
@@ -80,7 +80,7 @@ var outputItem = aTyped(
 		))},
 	),
 	aType("image_generation_call",
-		answerMember{name: "id", is: aString, need: true},
+		answerMember{name: "id", is: aString, need: true, do: madeItem},
 		answerMember{name: "status", is: aText},
 		answerMember{name: "result", is: aText, fill: "null"},
 		answerMember{name: "background", is: aText},
@@ -122,7 +122,7 @@ func echoedSearch(name string) answerType {
 }
 
 var responseAnswer = &answerObject{[]answerMember{
-	{name: "id", is: aString, need: true},
+	{name: "id", is: aString, need: true, do: madeObject},
 	{name: "object", is: aExactly("response"), need: true},
 	{name: "created_at", is: aNumber, need: true},
 	{name: "status", is: aText},

@@ -19,7 +19,7 @@ const (
 
 func rebuilt(t *testing.T, path, body, answer string, p *openai.Policy) (string, claviger.Units) {
 	t.Helper()
-	r, err := openai.ParseCall(openai.Find(path)[0], "", []byte(body), p)
+	r, err := openai.ParseCall(openai.Find(path)[0], openai.Sent{Path: path, Body: []byte(body)}, p)
 	if err != nil {
 		t.Fatal(err)
 	}

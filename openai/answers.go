@@ -17,6 +17,9 @@ func aObject(ms ...answerMember) *answer {
 	return &answer{kinds: kObject | kNull, object: &answerObject{ms}}
 }
 
+// whole is an answer that is one object.
+func whole(o *answerObject) *answer { return &answer{kinds: kObject, object: o} }
+
 func aList(elem *answer) *answer { return &answer{kinds: kArray | kNull, elem: elem} }
 
 func aTyped(types ...answerType) *answer { return &answer{kinds: kObject, types: types} }

@@ -38,7 +38,7 @@ const (
 
 func request(b testing.TB, path string, body []byte) *openai.Request {
 	b.Helper()
-	r, err := openai.ParseCall(openai.Find(path)[0], "", body, &openai.Policy{})
+	r, err := openai.ParseCall(openai.Find(path)[0], openai.Sent{Path: path, Body: body}, &openai.Policy{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func BenchmarkRequest(b *testing.B) {
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			for b.Loop() {
-				r, err := openai.ParseCall(row, "", body, p)
+				r, err := openai.ParseCall(row, openai.Sent{Path: row.Path, Body: body}, p)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -2,7 +2,6 @@ package openai
 
 import (
 	"errors"
-	"strings"
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/internal/jsonx"
@@ -34,6 +33,10 @@ type Request struct {
 	obfuscation   jsonx.Value
 	tools         []broughtTool
 	own           own
+	background    bool
+	// brought are the tokens of the objects that the call refers to.
+	brought int64
+	made    made
 }
 
 // own says which members the caller sent that the server may also inject, so
@@ -46,40 +49,70 @@ type broughtTool struct{ kind, param string }
 // spare is the room left behind the body for what Write appends.
 const spare = 320
 
-// ParseCall reads a body for an endpoint of the table and writes it anew from
-// what was read. The error is a *claviger.Error: CodeInvalidJSON, or
+// Sent is what a caller sent to an endpoint: the path below /v1, which fits the
+// row, the query and the body.
+type Sent struct {
+	Path, Query string
+	Body        []byte
+}
+
+// ParseCall reads what was sent to an endpoint of the table and writes it anew
+// from what was read. The error is a *claviger.Error: CodeInvalidJSON, or
 // CodeInvalidInput and CodeForbidden with the member in Param. The policy is
 // kept and must not change; nil is the strictest one.
-func ParseCall(row *Row, query string, body []byte, p *Policy) (*Request, error) {
-	if row == nil || row.object == nil {
+func ParseCall(row *Row, s Sent, p *Policy) (*Request, error) {
+	if row == nil || row.answer == nil || !row.fits(s.Path) {
 		return nil, &claviger.Error{Code: claviger.CodeNotFound}
 	}
 	if p == nil {
 		p = &Policy{}
 	}
-	v, err := jsonx.Parse(body)
+	query, err := row.query(s.Query, p)
 	if err != nil {
-		return nil, invalidJSON(err)
-	}
-	if v.Kind() != jsonx.KindObject {
-		return nil, &claviger.Error{Code: claviger.CodeInvalidInput, Detail: "The body is not a JSON object"}
+		return nil, err
 	}
 	r := &Request{row: row, policy: p}
 	r.call = claviger.Call{
-		Endpoint: row.Name, Method: row.Method, Path: row.Path, Query: row.query(query), Choices: 1,
+		Endpoint: row.Name, Method: row.Method, Path: s.Path, Query: query, Choices: 1,
+		NoModel: row.modelless, Objects: row.refs(s.Path),
 	}
-	w := walker{policy: p, req: r, out: make([]byte, 0, v.Size()+spare), path: make([]step, 0, 12)}
+	if row.object == nil {
+		if len(s.Body) > 0 && string(s.Body) != "{}" {
+			return nil, &claviger.Error{Code: claviger.CodeInvalidInput, Detail: "This endpoint takes no body"}
+		}
+		return r, nil
+	}
+	return r, r.read(s.Body)
+}
+
+// read checks the body and writes it anew.
+func (r *Request) read(body []byte) error {
+	v, err := jsonx.Parse(body)
+	if err != nil {
+		return invalidJSON(err)
+	}
+	if v.Kind() != jsonx.KindObject {
+		return &claviger.Error{Code: claviger.CodeInvalidInput, Detail: "The body is not a JSON object"}
+	}
+	w := walker{policy: r.policy, req: r, out: make([]byte, 0, v.Size()+spare), path: make([]step, 0, 12)}
 	w.out = append(w.out, '{')
 	c := v.Cursor()
-	if err := w.members(&c, row.object); err != nil {
-		return nil, err
+	if err := w.members(&c, r.row.object); err != nil {
+		return err
 	}
 	if err := w.whole(); err != nil {
-		return nil, err
+		return err
 	}
 	r.head = w.out
 	r.facts()
-	return r, nil
+	return nil
+}
+
+// Bring adds the input tokens of the objects that the call refers to. It comes
+// before Write.
+func (r *Request) Bring(tokens int64) {
+	r.brought = tokens
+	r.call.MaxInput = claviger.AddMicros(r.call.MaxInput, tokens)
 }
 
 // whole checks what concerns several members.
@@ -88,7 +121,7 @@ func (w *walker) whole() error {
 	if r.streamOptions && !r.call.Stream {
 		return w.invalid("stream_options", "Allowed only together with stream")
 	}
-	if r.call.Model == "" {
+	if r.call.Model == "" && !r.row.modelless {
 		r.call.Model = moderationModel
 		w.name("model")
 		w.out = jsonx.AppendString(w.out, moderationModel)
@@ -98,7 +131,7 @@ func (w *walker) whole() error {
 
 func (r *Request) facts() {
 	r.call.MaxInput = r.inputBound()
-	if r.row.generates() {
+	if r.row.generates {
 		r.call.MaxOutput = r.policy.maxOutput()
 		if r.maxOutput > 0 {
 			r.call.MaxOutput = min(r.maxOutput, r.call.MaxOutput)
@@ -111,22 +144,6 @@ func (r *Request) facts() {
 
 // Call gives what the policy has to know. Its Body is nil.
 func (r *Request) Call() claviger.Call { return r.call }
-
-// query keeps the parameters that the row names, in the order sent.
-func (r *Row) query(raw string) string {
-	var kept []string
-	for len(r.Query) > 0 && raw != "" {
-		var pair string
-		pair, raw, _ = strings.Cut(raw, "&")
-		name, value, _ := strings.Cut(pair, "=")
-		for _, q := range r.Query {
-			if name == q && strings.IndexFunc(value, notModel) < 0 {
-				kept = append(kept, pair)
-			}
-		}
-	}
-	return strings.Join(kept, "&")
-}
 
 func invalidJSON(err error) error {
 	out := &claviger.Error{Code: claviger.CodeInvalidJSON, Err: err}

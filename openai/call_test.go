@@ -36,7 +36,7 @@ func bodyOf(t testing.TB, c claviger.Call) string {
 
 func call(t testing.TB, path, body string, p *openai.Policy, o ...claviger.Obligation) (claviger.Call, error) {
 	t.Helper()
-	r, err := openai.ParseCall(openai.Find(path)[0], "", []byte(body), p)
+	r, err := openai.ParseCall(openai.Find(path)[0], openai.Sent{Path: path, Body: []byte(body)}, p)
 	if err != nil {
 		return claviger.Call{}, err
 	}
@@ -188,12 +188,10 @@ var refusedCalls = []struct {
 	{"empty instructions", responses, responsesWith(`"instructions":""`), claviger.CodeForbidden, "instructions"},
 	{"system item", responses, `{"model":"m","input":[{"role":"system","content":"x"}]}`, claviger.CodeForbidden, "input[0].role"},
 	{"typed developer item", responses, `{"model":"m","input":[{"type":"message","role":"developer","content":[{"type":"input_text","text":"x"}]}]}`, claviger.CodeForbidden, "input[0].role"},
-	{"previous response", responses, responsesWith(`"previous_response_id":"resp_1"`), claviger.CodeNotFound, "previous_response_id"},
-	{"conversation", responses, responsesWith(`"conversation":"conv_1"`), claviger.CodeNotFound, "conversation"},
-	{"conversation object", responses, responsesWith(`"conversation":{"id":"conv_1"}`), claviger.CodeNotFound, "conversation"},
-	{"item reference", responses, `{"model":"m","input":[{"type":"item_reference","id":"msg_1"}]}`, claviger.CodeNotFound, "input[0].type"},
-	{"bare reference", responses, `{"model":"m","input":[{"id":"msg_1"}]}`, claviger.CodeNotFound, "input[0].id"},
-	{"bare reference, null type", responses, `{"model":"m","input":[{"type":null,"id":"msg_1"}]}`, claviger.CodeNotFound, "input[0].id"},
+	{"reference of another type", responses, responsesWith(`"previous_response_id":7`), claviger.CodeInvalidInput, "previous_response_id"},
+	{"reference with a path in it", responses, responsesWith(`"previous_response_id":"resp_1?x=%2e"`), claviger.CodeNotFound, "previous_response_id"},
+	{"empty reference", responses, responsesWith(`"conversation":""`), claviger.CodeInvalidInput, "conversation"},
+	{"conversation with more", responses, responsesWith(`"conversation":{"id":"conv_1","x":1}`), claviger.CodeInvalidInput, "conversation.x"},
 	{"item of nothing", responses, `{"model":"m","input":[{}]}`, claviger.CodeInvalidInput, "input[0].type"},
 	{"unknown item", responses, `{"model":"m","input":[{"type":"x"}]}`, claviger.CodeInvalidInput, "input[0].type"},
 	{"reasoning by reference", responses, `{"model":"m","input":[{"type":"reasoning","id":"rs_1","summary":[]}]}`, claviger.CodeInvalidInput, "input[0].encrypted_content"},
@@ -342,14 +340,14 @@ func TestWriteTwice(t *testing.T) {
 }
 
 func TestQueryIsDropped(t *testing.T) {
-	r, err := openai.ParseCall(openai.Find(responses)[0], "api-version=1&include=x&api_key=abc", []byte(responsesWith(`"top_p":1`)), &openai.Policy{})
+	r, err := openai.ParseCall(openai.Find(responses)[0], openai.Sent{Path: responses, Query: "api-version=1&include=x&api_key=abc", Body: []byte(responsesWith(`"top_p":1`))}, &openai.Policy{})
 	if err != nil || r.Call().Query != "" {
 		t.Errorf("query %q, %v", r.Call().Query, err)
 	}
 }
 
 func TestNoBodyForModels(t *testing.T) {
-	if _, err := openai.ParseCall(openai.Find("/models")[0], "", []byte(`{}`), &openai.Policy{}); err == nil {
+	if _, err := openai.ParseCall(openai.Find("/models")[0], openai.Sent{Path: "/models", Body: []byte(`{}`)}, &openai.Policy{}); err == nil {
 		t.Error("GET /models took a body")
 	}
 }

@@ -59,6 +59,10 @@ func (e *Events) Append(dst []byte, f Frame) (out []byte, err error) {
 	} else {
 		out, err = e.response(dst, v)
 	}
+	if err == nil && e.b.keeping {
+		e.req.note(&e.b, e.done)
+		e.b.items = e.b.items[:0]
+	}
 	if err == nil && !e.done {
 		e.last.learn(&e.b, f.Data, v, out, mark)
 	}
@@ -146,6 +150,9 @@ func (e *Events) AppendError(dst []byte, err *claviger.Error) []byte {
 	dst = appendInt(dst, e.b.sequence+1)
 	return append(dst, "}\n\n"...)
 }
+
+// Made is Request.Made of what passed.
+func (e *Events) Made() []claviger.ObjectRef { return e.req.Made() }
 
 // Text is the piece of the model's words that the last Append passed on, as it
 // stands in JSON, without its quotes. It is good until the next Append.

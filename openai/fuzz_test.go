@@ -42,7 +42,7 @@ func FuzzParseCall(f *testing.F) {
 			return
 		}
 		out := bodyOf(t, c)
-		checkWritten(t, path, out)
+		checkWritten(t, path, out, c.Objects)
 		again, err := call(t, path, out, &openai.Policy{})
 		if err != nil || bodyOf(t, again) != out || again.MaxOutput != c.MaxOutput || again.Stream != c.Stream || again.Model != c.Model {
 			t.Fatalf("%q was written as\n%s\nand then as\n%s\n%v", in, out, bodyOf(t, again), err)
@@ -50,7 +50,7 @@ func FuzzParseCall(f *testing.F) {
 	})
 }
 
-func checkWritten(t *testing.T, path, out string) {
+func checkWritten(t *testing.T, path, out string, refs []claviger.ObjectRef) {
 	t.Helper()
 	v := parse(t, out) // refuses duplicate names
 	allowed := openai.Members(openai.Find(path)[0])
@@ -61,16 +61,21 @@ func checkWritten(t *testing.T, path, out string) {
 			t.Fatalf("member %s in %s", name, out)
 		}
 	}
-	for _, name := range []string{"instructions", "prompt", "background", "user", "metadata", "previous_response_id", "conversation", "audio", "prediction", "web_search_options"} {
+	for _, name := range []string{"instructions", "prompt", "background", "user", "metadata", "audio", "prediction", "web_search_options"} {
 		if _, ok := v.Get(name); ok {
 			t.Fatalf("member %s in %s", name, out)
 		}
 	}
 	for _, list := range []string{"messages", "input"} {
 		for _, m := range at(v, list).Items() {
-			if role := at(m, "role"); role.Is("system") || role.Is("developer") || !at(m, "id").IsZero() {
+			if role := at(m, "role"); role.Is("system") || role.Is("developer") || !at(m, "id").IsZero() && !referred(refs, at(m, "id")) {
 				t.Fatalf("%s in %s", jsonx.Append(nil, m), out)
 			}
+		}
+	}
+	for _, id := range []jsonx.Value{at(v, "previous_response_id"), at(v, "conversation"), at(v, "conversation", "id")} {
+		if id.Kind() == jsonx.KindString && !referred(refs, id) {
+			t.Fatalf("a reference that nobody is told of in %s", out)
 		}
 	}
 	if path != chat && path != responses {
@@ -79,6 +84,10 @@ func checkWritten(t *testing.T, path, out string) {
 	if store := at(v, "store"); store.Kind() != jsonx.KindBool || store.Bool() || !at(v, "safety_identifier").Is("u_1") {
 		t.Fatalf("not forced in %s", out)
 	}
+}
+
+func referred(refs []claviger.ObjectRef, id jsonx.Value) bool {
+	return slices.ContainsFunc(refs, func(o claviger.ObjectRef) bool { return id.Is(o.ID) })
 }
 
 // FuzzEvents: what comes out are whole events of JSON that no account's member

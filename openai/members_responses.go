@@ -2,11 +2,11 @@ package openai
 
 // The members of POST /responses.
 //
-// What refers to an object of the account is refused, since nobody keeps who
-// owns it: previous_response_id, conversation, item references, file ids,
-// containers, vector stores. Items of a conversation come whole, as a client
-// with store: false sends them; the ids that they carry would be references,
-// so they are left out.
+// What refers to a response, a conversation or an item is noted, for the guard
+// of their owners to judge. Other references are refused: file ids, containers,
+// vector stores. Items of a conversation come whole, as a client with store:
+// false sends them; the ids that they carry would be references, so they are
+// left out.
 
 var inputText = variant{name: "input_text", object: &object{fields: []field{
 	{name: "type", is: anyString, need: true},
@@ -42,6 +42,12 @@ var toolOutput = or(anyString, list(tagged("type", inputText, inputImage, inputF
 
 // ownID is the id of an item that comes whole.
 var ownID = field{name: "id", rule: drop}
+
+// itemReference stands for an item of an earlier answer.
+var itemReference = &object{fields: []field{
+	{name: "type", is: nullString},
+	{name: "id", is: reference(KindItem), need: true},
+}}
 
 var itemStatus = field{name: "status", is: oneOf("in_progress", "completed", "incomplete")}
 
@@ -124,7 +130,7 @@ var inputItem = &shape{kinds: kObject, union: &union{tag: "type", absent: untype
 	{name: "custom_tool_call_output", object: callOutputItem},
 	{name: "reasoning", object: reasoningItem},
 	{name: "web_search_call", object: searchItem},
-	{name: "item_reference", why: whyStored},
+	{name: "item_reference", object: itemReference},
 	{name: "file_search_call", why: whyHosted},
 	{name: "computer_call", why: whyHosted},
 	{name: "computer_call_output", why: whyHosted},
@@ -194,8 +200,10 @@ func responsesMembers() []field {
 		{name: "truncation", is: oneOf("auto", "disabled")},
 		{name: "background", is: boolean, take: takeBackground},
 		{name: "prompt", is: prompt, take: takePrompt, counts: true},
-		{name: "previous_response_id", rule: refuse, why: whyStored},
-		{name: "conversation", rule: refuse, why: whyStored},
+		{name: "previous_response_id", is: reference(KindResponse), take: takeGiven},
+		{name: "conversation", take: takeGiven, is: or(reference(KindConversation), members(
+			field{name: "id", is: reference(KindConversation), need: true},
+		))},
 		{name: "moderation", rule: refuse, why: whyUnpriced},
 		{name: "context_management", rule: refuse, why: whyUnpriced},
 	}, sharedMembers()...)

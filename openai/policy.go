@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"claviger.dev/claviger"
 	"claviger.dev/claviger/internal/jsonx"
 )
 
@@ -98,7 +99,7 @@ func untypedItem(w *walker, start jsonx.Cursor) (*object, error) {
 		return w.choose(item.Cursor(), messageByRole)
 	}
 	if _, ok := item.Get("id"); ok {
-		return nil, w.refuse("id", whyStored)
+		return itemReference, nil
 	}
 	return nil, w.invalid("type", "This member is required")
 }
@@ -142,17 +143,21 @@ var includes = []struct{ name, tool string }{
 	{"computer_call_output.output.image_url", "computer"},
 }
 
-func checkInclude(w *walker, v jsonx.Value) error {
+// includes reports whether a value of include may be sent, and else why not.
+func (p *Policy) includes(name string) (refusal, bool) {
 	for _, x := range includes {
-		if !v.Is(x.name) {
-			continue
+		if name == x.name {
+			return whyHosted, x.tool == "" || slices.Contains(p.Tools, x.tool)
 		}
-		if x.tool != "" && !slices.Contains(w.policy.Tools, x.tool) {
-			return w.refuse("", whyHosted)
-		}
-		return nil
 	}
-	return w.invalid("", "Not one of the allowed values")
+	return refusal{claviger.CodeInvalidInput, "Not one of the allowed values"}, false
+}
+
+func checkInclude(w *walker, v jsonx.Value) error {
+	if why, ok := w.policy.includes(v.Str()); !ok {
+		return w.refuse("", why)
+	}
+	return nil
 }
 
 // judge checks a member that is not written.
@@ -268,6 +273,7 @@ func takeBackground(w *walker, f *field, v jsonx.Value) error {
 	if !w.policy.Background {
 		return w.refuse("", whyBackground)
 	}
+	w.req.background = true
 	return w.write(f, v)
 }
 

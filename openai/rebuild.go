@@ -1,6 +1,8 @@
 package openai
 
 import (
+	"strings"
+
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/internal/jsonx"
 )
@@ -56,6 +58,12 @@ const (
 	sequence
 	// padding passes it on: it is another one in each event, and means nothing.
 	padding
+	// madeObject and madeItem pass an id on, and note what was made.
+	madeObject
+	madeItem
+	// ownRole passes a role on: that of the server to callers who may write for
+	// it.
+	ownRole
 )
 
 // answerMember is one member of an answer.
@@ -90,6 +98,10 @@ type rebuild struct {
 	metered bool
 	// empty says that the last "choices" had no element.
 	empty bool
+	// object and items are the ids that were seen, while keeping is set.
+	keeping  bool
+	objectID string
+	items    []string
 	// holes are the values of this event that the next one may have others of,
 	// kept while noting is set; lost says that one of them was taken back.
 	holes        []hole
@@ -277,6 +289,18 @@ func (b *rebuild) member(c *jsonx.Cursor, m *answerMember) bool {
 		ok = b.fault(c)
 	case usage, chunkUsage:
 		ok = b.usage(c, m)
+	case madeObject, madeItem:
+		ahead := *c
+		if ok = b.value(c, m.is); ok {
+			b.made(m.do, ahead)
+		}
+	case ownRole:
+		ahead := *c
+		if role := ahead.Value(); !b.own.instructions && !ofCaller(role) {
+			c.Skip()
+			break
+		}
+		ok = b.value(c, m.is)
 	case text, sequence, padding:
 		from := c.Offset()
 		if ok = b.value(c, m.is); ok {
@@ -288,6 +312,24 @@ func (b *rebuild) member(c *jsonx.Cursor, m *answerMember) bool {
 		b.back(mark)
 	}
 	return ok
+}
+
+// made notes the id at the cursor.
+func (b *rebuild) made(do handling, id jsonx.Cursor) {
+	if !b.keeping {
+		return
+	}
+	s := strings.Clone(id.Value().Str())
+	if do == madeObject {
+		b.objectID = s
+		return
+	}
+	b.items = append(b.items, s)
+}
+
+// ofCaller tells the roles that speak for the caller or the model.
+func ofCaller(role jsonx.Value) bool {
+	return role.Is("user") || role.Is("assistant") || role.Is("tool") || role.Is("function")
 }
 
 func (b *rebuild) isOwn(h handling) bool {

@@ -124,10 +124,10 @@ type refusal struct {
 	detail string
 }
 
-// whyStored is said of every reference to an object of the account, whoever
-// made it: nothing here knows owners, so there is no reference that is allowed.
+// whyStored is said of every reference whose kind has no guard, whoever made it.
 var (
 	whyStored       = refusal{claviger.CodeNotFound, "References to stored objects are not allowed: send the content itself"}
+	whyNoObject     = refusal{claviger.CodeNotFound, "Not found"}
 	whyFile         = refusal{claviger.CodeForbidden, "Files are not allowed: send text or images"}
 	whyAudio        = refusal{claviger.CodeForbidden, "Audio is not allowed"}
 	whyUnpriced     = refusal{claviger.CodeForbidden, "This is not allowed: what it costs is not known beforehand"}

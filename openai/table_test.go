@@ -13,7 +13,7 @@ import (
 func TestFind(t *testing.T) {
 	for _, x := range []struct{ path, want string }{
 		{"/responses", "responses"},
-		{"/chat/completions", "chat.completions"},
+		{"/chat/completions", "chat.completions,chat.completions.list"},
 		{"/embeddings", "embeddings"},
 		{"/moderations", "moderations"},
 		{"/models", "models"},
@@ -33,12 +33,20 @@ func TestFind(t *testing.T) {
 		{"/models/a b", ""},
 		{"/models/a\x00", ""},
 		{"/responses/", ""},
-		{"/responses/resp_1", ""},
+		{"/responses/resp_1", "responses.retrieve,responses.delete"},
+		{"/responses/resp_1/", ""},
+		{"/responses//cancel", ""},
+		{"/responses/../cancel", ""},
+		{"/responses/resp_1/cancel", "responses.cancel"},
+		{"/responses/resp_1/cancel/x", ""},
+		{"/responses/resp%5f1", ""},
+		{"/responses/" + strings.Repeat("x", 257), ""},
+		{"/conversations/conv_1/items/msg_1", "conversations.items.retrieve,conversations.items.delete"},
 		{"/Responses", ""},
 		{"//responses", ""},
 		{"/./responses", ""},
 		{"/chat/completions/", ""},
-		{"/chat/completions/chatcmpl-1", ""},
+		{"/chat/completions/chatcmpl-1", "chat.completions.retrieve,chat.completions.update,chat.completions.delete"},
 		{"/chat%2Fcompletions", ""},
 		{"/completions", ""},
 		{"/files", ""},
@@ -102,11 +110,11 @@ func TestMembersOfTheDocument(t *testing.T) {
 	doc := document(t)
 	// These are refused by name, so that a caller learns why.
 	refused := map[string][]string{
-		"responses":        {"previous_response_id", "conversation", "moderation", "context_management", "prompt_cache_options"},
+		"responses":        {"moderation", "context_management", "prompt_cache_options"},
 		"chat.completions": {"audio", "prediction", "moderation", "prompt_cache_options"},
 	}
 	for _, row := range openai.Rows() {
-		if row.Method != "POST" {
+		if !row.HasBody() {
 			continue
 		}
 		op := at(doc, "paths", row.Path, "post", "requestBody", "content", "application/json", "schema")

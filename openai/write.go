@@ -22,6 +22,9 @@ func (r *Request) Write(o []claviger.Obligation, safetyID string) (claviger.Call
 			return claviger.Call{}, err
 		}
 	}
+	if r.row.object == nil {
+		return c, nil
+	}
 	if r.head == nil {
 		return claviger.Call{}, &claviger.Error{Code: claviger.CodeInternal, Err: errSent}
 	}
@@ -30,7 +33,7 @@ func (r *Request) Write(o []claviger.Obligation, safetyID string) (claviger.Call
 	}
 	r.written = true
 	b := r.head
-	if r.row.generates() {
+	if r.row.generates {
 		b = r.appendForced(b, &c, safetyID)
 	}
 	c.Body = jsonBody(append(b, '}'))
@@ -41,7 +44,7 @@ func (r *Request) Write(o []claviger.Obligation, safetyID string) (claviger.Call
 func (r *Request) oblige(c *claviger.Call, o claviger.Obligation) error {
 	switch o.Kind {
 	case claviger.ObligeMaxOutput:
-		if !r.row.generates() {
+		if !r.row.generates {
 			return nil
 		}
 		if o.Limit < 1 {

@@ -1,0 +1,135 @@
+package openai
+
+import (
+	"strings"
+
+	"claviger.dev/claviger"
+	"claviger.dev/claviger/internal/jsonx"
+)
+
+// maxRefs is how many objects one call may refer to.
+const maxRefs = 128
+
+// reference is the id of an object that the caller must own. Whether they do is
+// not known here: the id goes into the call's Objects.
+func reference(kind string) *shape {
+	return &shape{kinds: kString, least: 1, most: maxID, check: func(w *walker, v jsonx.Value) error {
+		id := strings.Clone(v.Str())
+		if strings.IndexFunc(id, notModel) >= 0 {
+			return w.refuse("", whyNoObject)
+		}
+		c := &w.req.call
+		if len(c.Objects) == maxRefs {
+			return w.invalid("", "Too many references: at most "+itoa(maxRefs)+" are allowed")
+		}
+		c.Objects = append(c.Objects, claviger.ObjectRef{Kind: kind, ID: id, Param: w.param("")})
+		return nil
+	}}
+}
+
+// takeGiven leaves a null out.
+func takeGiven(w *walker, f *field, v jsonx.Value) error {
+	if v.IsNull() {
+		return nil
+	}
+	return w.write(f, v)
+}
+
+// made is what an answer made.
+type made struct {
+	id string
+	// held is how many tokens id was claimed with so far.
+	held int64
+	// refs wait for Made.
+	refs []claviger.ObjectRef
+}
+
+// keeps reports whether the provider keeps what the call makes.
+func (r *Request) keeps() bool {
+	return r.row.always || r.policy.Store && (r.row.makes != "" || r.row.makesItems)
+}
+
+// shown says which of the members that the server may inject come back: of what
+// is read again, those that callers may write at all.
+func (r *Request) shown() own {
+	if r.row.object != nil && !r.row.modelless {
+		return r.own
+	}
+	p := r.policy
+	return own{
+		instructions: p.ClientInstructions, prompt: len(p.Prompts) > 0,
+		user: p.User == "forward", metadata: p.Metadata == "forward",
+	}
+}
+
+// Before lists the objects of the call that grow by it, with the most tokens
+// that it can add: they are to be claimed before the call is sent, since what
+// it added is not known when its answer is lost. They are the caller's already.
+func (r *Request) Before() []claviger.ObjectRef {
+	if r.row.object == nil {
+		return nil
+	}
+	var out []claviger.ObjectRef
+	for _, o := range r.call.Objects {
+		if o.Kind == KindConversation {
+			o.Tokens = r.growth()
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// growth is the most that the call adds to a conversation: what it brings and
+// what it makes.
+func (r *Request) growth() int64 {
+	return claviger.AddMicros(r.inputBound()-r.brought, r.call.MaxOutput)
+}
+
+// note remembers what an answer, or the event of a stream, made: end says that
+// nothing follows.
+func (r *Request) note(b *rebuild, end bool) {
+	if !b.keeping || b.objectID == "" && len(b.items) == 0 {
+		return
+	}
+	tokens, output := claviger.AddMicros(r.call.MaxInput, r.call.MaxOutput), r.call.MaxOutput
+	if b.reported {
+		tokens = claviger.AddMicros(b.units.Get(claviger.UnitInput), b.units.Get(claviger.UnitOutput))
+		output = b.units.Get(claviger.UnitOutput)
+	}
+	if r.row.makes != "" && b.objectID != "" && (r.made.id == "" || end && tokens != r.made.held) {
+		r.made.refs = append(r.made.refs, claviger.ObjectRef{
+			Kind: r.row.makes, ID: b.objectID, Param: "id", Tokens: tokens - r.made.held,
+		})
+		r.made.id, r.made.held = b.objectID, tokens
+	}
+	if end && r.row.makesItems {
+		r.noteItems(b, output)
+	}
+}
+
+func (r *Request) noteItems(b *rebuild, tokens int64) {
+	parent := r.made.id
+	if r.row.makes == "" {
+		parent, tokens = r.call.Objects[0].ID, r.call.MaxInput
+	}
+	for _, id := range b.items {
+		r.made.refs = append(r.made.refs, claviger.ObjectRef{Kind: KindItem, ID: id, Param: "id", Parent: parent, Tokens: tokens})
+	}
+}
+
+// Made gives what the answer made since it was asked last, to be claimed for the
+// caller before they read of it.
+func (r *Request) Made() []claviger.ObjectRef {
+	refs := r.made.refs
+	r.made.refs = nil
+	return refs
+}
+
+// Gone gives the object that a successful call ended, and false where the
+// endpoint ends none.
+func (r *Request) Gone() (claviger.ObjectRef, bool) {
+	if !r.row.Deletes || len(r.call.Objects) == 0 {
+		return claviger.ObjectRef{}, false
+	}
+	return r.call.Objects[len(r.call.Objects)-1], true
+}
