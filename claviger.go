@@ -123,6 +123,10 @@ type Call struct {
 	Path   string
 	Query  string
 	Body   BodySource
+	// Media are the media types that the answer may have where it is neither
+	// JSON nor an event stream; it is passed on as it comes. One that ends in
+	// "/*" stands for its whole class.
+	Media []string
 }
 
 // Unit is an amount of one metered thing.

@@ -162,6 +162,7 @@ func (b *builder) identity() {
 func (b *builder) limits() {
 	cfg, s := b.in.config, &b.in.snapshot
 	s.PerIP, s.Total, s.MaxBody = cfg.Limits.PerIP.All(), cfg.Limits.Total.All(), cfg.Limits.Body
+	s.MaxUpload = cfg.Limits.Upload
 	s.TrustedProxies = cfg.TrustedProxies
 	s.Hosts = netx.NewHosts(hostNames(cfg))
 	s.Origins = gateway.Origins{Exact: cfg.Origins}

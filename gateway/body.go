@@ -55,20 +55,15 @@ func unsupported(allowed []string) error {
 // its kin), and what is forwarded must be what was checked.
 func (x *exchange) readBody() ([]byte, error) {
 	x.bodyRead = true
-	deadline := time.Now().Add(x.g.options.BodyTimeout)
-	if err := x.rc.SetReadDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return nil, &claviger.Error{Code: claviger.CodeInternal, Err: err}
+	if err := x.setReadDeadline(time.Now().Add(x.g.options.BodyTimeout)); err != nil {
+		return nil, err
 	}
 	limited := http.MaxBytesReader(x.w, x.r.Body, x.s.MaxBody)
 	body, err := gather(limited, x.r.ContentLength)
 	if err != nil {
 		return nil, bodyError(err)
 	}
-	none := noDeadline
-	if err := x.rc.SetReadDeadline(none); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return nil, &claviger.Error{Code: claviger.CodeInternal, Err: err}
-	}
-	return body, nil
+	return body, x.setReadDeadline(noDeadline)
 }
 
 // The sizes of the pieces in which a body is read, in bytes.

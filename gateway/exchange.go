@@ -36,6 +36,8 @@ type exchange struct {
 	// bodyRead says that the body was read to its end or its limit.
 	bodyRead  bool
 	standings []claviger.Standing
+	// uploading is how much of the memory for uploads this request has.
+	uploading int64
 	event     claviger.Event
 }
 
@@ -99,7 +101,7 @@ func (x *exchange) gates() (*caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x.r.ContentLength > x.s.MaxBody {
+	if x.r.ContentLength > x.maxBody() {
 		return nil, &claviger.Error{Code: claviger.CodeTooLarge}
 	}
 	if err := x.gateOrigin(); err != nil {
@@ -121,6 +123,15 @@ func headerBytes(h http.Header) int {
 		}
 	}
 	return n
+}
+
+// maxBody is the longest body that the route can take. Its kind is not known
+// yet.
+func (x *exchange) maxBody() int64 {
+	if x.takesFiles() {
+		return max(x.s.MaxUpload, x.s.MaxBody)
+	}
+	return x.s.MaxBody
 }
 
 func (x *exchange) identifyClient() {
@@ -219,6 +230,7 @@ func (x *exchange) end() {
 			cause = nil
 		}
 	}
+	x.g.uploads.Add(-x.uploading)
 	x.account()
 	if cause != nil {
 		panic(http.ErrAbortHandler)

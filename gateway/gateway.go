@@ -24,6 +24,8 @@ const (
 	defaultSettle      = 5 * time.Second
 )
 
+const defaultUploadMemory = 256 << 20 // bytes
+
 // Options are what a gateway has for its whole life. What a new configuration
 // can change is in Snapshot.
 type Options struct {
@@ -45,6 +47,9 @@ type Options struct {
 	BodyTimeout time.Duration
 	// Stall is how long a caller may keep an event unread; 0 means 30 s.
 	Stall time.Duration
+	// UploadMemory is how many bytes of files may be in memory at once, of all
+	// callers together; 0 means 256 MiB. Beyond it uploads are told to come back.
+	UploadMemory int64
 }
 
 func (o Options) withDefaults() Options {
@@ -60,6 +65,9 @@ func (o Options) withDefaults() Options {
 	if o.BodyTimeout <= 0 {
 		o.BodyTimeout = defaultBodyTimeout
 	}
+	if o.UploadMemory <= 0 {
+		o.UploadMemory = defaultUploadMemory
+	}
 	if o.Stall <= 0 {
 		o.Stall = defaultStall
 	}
@@ -70,6 +78,8 @@ func (o Options) withDefaults() Options {
 type Gateway struct {
 	options Options
 	current atomic.Pointer[compiled]
+	// uploads is how many bytes of files are in memory.
+	uploads atomic.Int64
 }
 
 // New makes a gateway that serves by s until Swap. It refuses a snapshot that

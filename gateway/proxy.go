@@ -18,22 +18,24 @@ func (x *exchange) runProxy(c *caller) error {
 	if err != nil {
 		return err
 	}
-	if x.event.Stream {
+	switch {
+	case x.event.Stream:
 		return x.stream(a, &proxyEvents{Events: req.Events()})
+	case req.Plain():
+		return x.passOn(a)
+	default:
+		return x.answer(a, req.Answer, req)
 	}
-	return x.answer(a, req.Answer, req)
 }
 
 // proxyCall reads a call of /v1 and takes it through policy, ownership and
 // limits.
 func (x *exchange) proxyCall(c *caller) (*admitted, *openai.Request, error) {
-	body, err := x.proxyBody()
+	sent, err := x.proxySent()
 	if err != nil {
 		return nil, nil, err
 	}
-	req, err := openai.ParseCall(x.route.row, openai.Sent{
-		Path: strings.TrimPrefix(x.path, proxyPrefix), Query: x.query, Body: body,
-	}, &x.s.Proxy.Policy)
+	req, err := openai.ParseCall(x.route.row, sent, &x.s.Proxy.Policy)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -61,16 +63,30 @@ func (x *exchange) proxyCall(c *caller) (*admitted, *openai.Request, error) {
 	return a, req, nil
 }
 
-// proxyBody reads the body of an endpoint that takes one. Others are sent
-// without, or with an empty object.
-func (x *exchange) proxyBody() ([]byte, error) {
-	if x.route.row.HasBody() || x.r.ContentLength > 0 || len(x.r.TransferEncoding) > 0 {
-		if _, _, err := x.mediaType(typeJSON); err != nil {
-			return nil, err
-		}
-		return x.readBody()
+// proxySent reads what was sent to an endpoint of /v1.
+func (x *exchange) proxySent() (openai.Sent, error) {
+	row := x.route.row
+	sent := openai.Sent{Path: strings.TrimPrefix(x.path, proxyPrefix), Query: x.query}
+	if !row.HasBody() && x.r.ContentLength == 0 && len(x.r.TransferEncoding) == 0 {
+		return sent, nil
 	}
-	return nil, nil
+	var types []string
+	if row.TakesJSON() || !row.TakesFiles() {
+		types = append(types, typeJSON)
+	}
+	if row.TakesFiles() {
+		types = append(types, typeMultipart)
+	}
+	kind, params, err := x.mediaType(types...)
+	if err != nil {
+		return sent, err
+	}
+	if kind == typeMultipart {
+		sent.Parts, err = x.readParts(params["boundary"])
+		return sent, err
+	}
+	sent.Body, err = x.readBody()
+	return sent, err
 }
 
 // answer carries a plain call whose answer is rebuilt and sent as JSON. o, when

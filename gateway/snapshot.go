@@ -49,6 +49,8 @@ type Snapshot struct {
 	PerIP, Total []claviger.Limit
 	// MaxBody is the longest request body in bytes. Required.
 	MaxBody int64
+	// MaxUpload is the same for multipart bodies with files; 0 means MaxBody.
+	MaxUpload int64
 	// Pseudonym names a caller outside of the gateway. Required.
 	Pseudonym func(claviger.Principal) string
 	// Tripwire knows the keys that no caller may ever read; nil knows none.

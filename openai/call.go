@@ -34,6 +34,9 @@ type Request struct {
 	tools         []broughtTool
 	own           own
 	background    bool
+	// body is the object that describes the body, nil for none.
+	body  *object
+	files []sentFile
 	// brought are the tokens of the objects that the call refers to.
 	brought int64
 	made    made
@@ -50,10 +53,11 @@ type broughtTool struct{ kind, param string }
 const spare = 320
 
 // Sent is what a caller sent to an endpoint: the path below /v1, which fits the
-// row, the query and the body.
+// row, the query, and the body or the parts of a multipart one.
 type Sent struct {
 	Path, Query string
 	Body        []byte
+	Parts       []Part
 }
 
 // ParseCall reads what was sent to an endpoint of the table and writes it anew
@@ -61,7 +65,7 @@ type Sent struct {
 // CodeInvalidInput and CodeForbidden with the member in Param. The policy is
 // kept and must not change; nil is the strictest one.
 func ParseCall(row *Row, s Sent, p *Policy) (*Request, error) {
-	if row == nil || row.answer == nil || !row.fits(s.Path) {
+	if row == nil || row.answer == nil && row.media == nil || !row.fits(s.Path) {
 		return nil, &claviger.Error{Code: claviger.CodeNotFound}
 	}
 	if p == nil {
@@ -76,7 +80,16 @@ func ParseCall(row *Row, s Sent, p *Policy) (*Request, error) {
 		Endpoint: row.Name, Method: row.Method, Path: s.Path, Query: query, Choices: 1,
 		NoModel: row.modelless, Objects: row.refs(s.Path),
 	}
-	if row.object == nil {
+	if row.answer == nil {
+		r.call.Media = row.media
+	}
+	switch {
+	case s.Parts != nil && row.form != nil:
+		return r, r.readForm(s.Parts)
+	case row.object == nil:
+		if row.form != nil {
+			return nil, &claviger.Error{Code: claviger.CodeUnsupportedMediaType}
+		}
 		if len(s.Body) > 0 && string(s.Body) != "{}" {
 			return nil, &claviger.Error{Code: claviger.CodeInvalidInput, Detail: "This endpoint takes no body"}
 		}
@@ -94,10 +107,16 @@ func (r *Request) read(body []byte) error {
 	if v.Kind() != jsonx.KindObject {
 		return &claviger.Error{Code: claviger.CodeInvalidInput, Detail: "The body is not a JSON object"}
 	}
+	return r.readValue(v, r.row.object)
+}
+
+// readValue checks an object and writes it anew.
+func (r *Request) readValue(v jsonx.Value, o *object) error {
+	r.body = o
 	w := walker{policy: r.policy, req: r, out: make([]byte, 0, v.Size()+spare), path: make([]step, 0, 12)}
 	w.out = append(w.out, '{')
 	c := v.Cursor()
-	if err := w.members(&c, r.row.object); err != nil {
+	if err := w.members(&c, o); err != nil {
 		return err
 	}
 	if err := w.whole(); err != nil {

@@ -20,7 +20,7 @@ type Events struct {
 // Events begins the stream of the answer. What was sent is not kept while it
 // lasts: Write fails from here on.
 func (r *Request) Events() *Events {
-	r.head = nil
+	r.head, r.files = nil, nil
 	e := &Events{req: r, b: r.rebuild()}
 	e.b.noting = true
 	return e

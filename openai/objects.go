@@ -52,7 +52,7 @@ func (r *Request) keeps() bool {
 // shown says which of the members that the server may inject come back: of what
 // is read again, those that callers may write at all.
 func (r *Request) shown() own {
-	if r.row.object != nil && !r.row.modelless {
+	if r.body != nil && !r.row.modelless {
 		return r.own
 	}
 	p := r.policy
@@ -66,7 +66,7 @@ func (r *Request) shown() own {
 // that it can add: they are to be claimed before the call is sent, since what
 // it added is not known when its answer is lost. They are the caller's already.
 func (r *Request) Before() []claviger.ObjectRef {
-	if r.row.object == nil {
+	if r.body == nil {
 		return nil
 	}
 	var out []claviger.ObjectRef
@@ -124,6 +124,10 @@ func (r *Request) Made() []claviger.ObjectRef {
 	r.made.refs = nil
 	return refs
 }
+
+// Plain reports whether the answer is neither JSON nor a stream, and is passed on
+// as it comes.
+func (r *Request) Plain() bool { return len(r.call.Media) > 0 && !r.call.Stream }
 
 // Gone gives the object that a successful call ended, and false where the
 // endpoint ends none.

@@ -64,11 +64,19 @@ type Row struct {
 	// ids gives the kind of each segment in braces, in order; one without a
 	// kind is judged by what the others name: an item by its conversation.
 	ids []string
-	// object is the body; nil for an endpoint without one.
+	// object is the body in JSON; nil for an endpoint that takes none.
 	object *object
+	// form are the fields of a multipart body, and files its files; nil for an
+	// endpoint that takes none.
+	form  *object
+	files []fileField
+	// media are the media types of an answer that is no JSON: it is passed on
+	// as it comes. An endpoint that may answer either way has both, and the
+	// request says which.
+	media []string
 	// makesItems says that the answer's items become the caller's too.
 	makesItems bool
-	// answer is nil for an endpoint that the gateway answers itself.
+	// answer is what comes back in JSON; nil for an endpoint that never does.
 	answer *answer
 	// generates says that the endpoint makes text, so that output is capped and
 	// the safety identifier is known to it.
@@ -89,7 +97,10 @@ func Rows() []*Row { return slices.Clone(table.rows) }
 func (r *Row) Generates() bool { return r.generates }
 
 // HasBody reports whether the endpoint takes a body.
-func (r *Row) HasBody() bool { return r.object != nil }
+func (r *Row) HasBody() bool { return r.object != nil || r.form != nil }
+
+// TakesJSON reports whether the body may be JSON.
+func (r *Row) TakesJSON() bool { return r.object != nil }
 
 // Stored reports whether the endpoint reaches objects that have owners.
 func (r *Row) Stored() bool { return r.Lists != "" || r.always || len(r.ids) > 0 }
@@ -129,7 +140,7 @@ func cutLast(name string) (head, tail string, ok bool) {
 
 // Local reports whether the gateway answers the endpoint itself, from what the
 // caller's plan allows.
-func (r *Row) Local() bool { return r.answer == nil && r.Lists == "" }
+func (r *Row) Local() bool { return r.answer == nil && r.media == nil && r.Lists == "" }
 
 // Members lists the members of an endpoint's body that are let through in some
 // configuration, each with its place as "messages[].content[].text".

@@ -86,7 +86,7 @@ func (r *Request) countInput() int64 {
 	}
 	var t textCounter
 	for name, m := range v.Fields() {
-		if i := r.row.object.find(name, 0); i >= 0 && r.row.object.fields[i].counts {
+		if i := r.body.find(name, 0); i >= 0 && r.body.fields[i].counts {
 			c := m.Cursor()
 			t.walk(&c)
 		}

@@ -22,7 +22,7 @@ func (r *Request) Write(o []claviger.Obligation, safetyID string) (claviger.Call
 			return claviger.Call{}, err
 		}
 	}
-	if r.row.object == nil {
+	if r.body == nil {
 		return c, nil
 	}
 	if r.head == nil {
@@ -36,7 +36,16 @@ func (r *Request) Write(o []claviger.Obligation, safetyID string) (claviger.Call
 	if r.row.generates {
 		b = r.appendForced(b, &c, safetyID)
 	}
-	c.Body = jsonBody(append(b, '}'))
+	b = append(b, '}')
+	if r.files != nil || r.body == r.row.form {
+		form, err := writeForm(b, r.files)
+		if err != nil {
+			return claviger.Call{}, &claviger.Error{Code: claviger.CodeInternal, Err: err}
+		}
+		c.Body = form
+	} else {
+		c.Body = jsonBody(b)
+	}
 	r.call.MaxInput, r.call.MaxOutput = c.MaxInput, c.MaxOutput
 	return c, nil
 }

@@ -27,7 +27,12 @@ func (c *Client) accept(w *watch, resp *http.Response, out *outgoing) (*http.Res
 	}
 	a := &answer{watch: w, source: w, limit: limit}
 	length := resp.ContentLength
-	err := checkType(resp.Header, want)
+	var err error
+	if len(out.call.Media) > 0 && !out.call.Stream {
+		want, err = mediaOf(resp.Header, out.call.Media)
+	} else {
+		err = checkType(resp.Header, want)
+	}
 	if err == nil {
 		a.zipped, err = isZipped(resp.Header)
 	}
@@ -69,6 +74,22 @@ func checkType(h http.Header, want string) error {
 		}
 	}
 	return fmt.Errorf("upstream: the answer is not %s", want)
+}
+
+// mediaOf gives the media type of an answer that is neither JSON nor a stream,
+// without its parameters, where it is one of those that are allowed.
+func mediaOf(h http.Header, allowed []string) (string, error) {
+	values := h["Content-Type"]
+	if len(values) == 1 {
+		t, _, err := mime.ParseMediaType(values[0])
+		for _, a := range allowed {
+			class, any := strings.CutSuffix(a, "*")
+			if err == nil && (t == a || any && strings.HasPrefix(t, class)) {
+				return t, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("upstream: the answer is none of %s", strings.Join(allowed, ", "))
 }
 
 // isZipped reports whether the answer came compressed with gzip, which was not

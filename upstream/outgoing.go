@@ -89,8 +89,11 @@ func (o *outgoing) request(ctx context.Context, key claviger.Secret) (*http.Requ
 		return nil, errors.New("upstream: the key is empty or holds characters that a header cannot carry")
 	}
 	accept := typeJSON
-	if o.call.Stream {
+	switch {
+	case o.call.Stream:
 		accept = typeStream
+	case len(o.call.Media) > 0:
+		accept = "*/*"
 	}
 	h := http.Header{
 		"Authorization": {"Bearer " + string(k)},

@@ -1,0 +1,119 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"claviger.dev/claviger/redact"
+)
+
+// passOnBuffer is how much of an answer is read at once.
+const passOnBuffer = 32 << 10
+
+// passOn carries a call whose answer is neither JSON nor an event stream: sound,
+// or the content of a file. It goes through the tripwire as it comes, and is
+// never shown as a page. What such an answer used nobody says, so the call is
+// settled as held.
+func (x *exchange) passOn(a *admitted) error {
+	ctx, cancel := context.WithCancel(x.r.Context())
+	defer cancel()
+	u := a.asHeld()
+	defer func() { a.settle(u) }()
+	resp, err := a.send(ctx)
+	if err != nil {
+		u = a.afterFailure(err)
+		return x.upstreamError(ctx, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	w := &passOnWriter{x: x, media: resp.Header.Get("Content-Type")}
+	if x.s.Tripwire != nil {
+		w.passage = x.s.Tripwire.Stream()
+	}
+	err = w.copy(resp.Body)
+	switch {
+	case err == nil:
+		return nil
+	case !x.committed:
+		return x.upstreamError(ctx, err)
+	}
+	x.fail(x.upstreamError(ctx, err))
+	// The answer must not look whole.
+	panic(http.ErrAbortHandler)
+}
+
+// passOnWriter writes what passes the tripwire, and flushes each piece.
+type passOnWriter struct {
+	x       *exchange
+	media   string
+	passage *redact.Passage
+	out     []byte
+}
+
+func (w *passOnWriter) copy(body io.Reader) error {
+	buf := make([]byte, passOnBuffer)
+	for {
+		n, err := body.Read(buf)
+		if n > 0 {
+			if werr := w.write(buf[:n]); werr != nil {
+				return werr
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return w.finish()
+		}
+		if err != nil {
+			return cutError(err)
+		}
+	}
+}
+
+func (w *passOnWriter) write(p []byte) error {
+	if w.passage != nil {
+		var err error
+		if w.out, err = w.passage.Pass(w.out[:0], p); err != nil {
+			return errTripwire
+		}
+		p = w.out
+	}
+	return w.send(p)
+}
+
+// finish sends what the tripwire held back.
+func (w *passOnWriter) finish() error {
+	if w.passage == nil {
+		return w.send(nil)
+	}
+	rest, err := w.passage.Flush(w.out[:0])
+	if err != nil {
+		return errTripwire
+	}
+	return w.send(rest)
+}
+
+// send opens the answer with the first piece.
+func (w *passOnWriter) send(p []byte) error {
+	x := w.x
+	if !x.committed {
+		h := x.w.Header()
+		h["Content-Type"] = []string{w.media}
+		// Whatever it is, no browser is to run it.
+		h["Content-Disposition"] = []string{"attachment"}
+		h["Content-Security-Policy"] = []string{"default-src 'none'; sandbox"}
+		x.limitHeaders()
+		x.commit(http.StatusOK)
+	}
+	if len(p) == 0 {
+		return nil
+	}
+	x.setWriteDeadline()
+	_, err := x.w.Write(p)
+	if err == nil {
+		err = x.rc.Flush()
+	}
+	if err != nil {
+		x.event.CallerGone = true
+	}
+	return err
+}
