@@ -277,7 +277,7 @@ func (b *builder) upstream(prev previous) {
 	}
 	b.in.pool = prev.pool.Replace(list)
 	client, err := upstream.New(upstream.Options{
-		BaseURL: u.BaseURL, Keys: b.in.pool, Connect: u.Timeouts.Connect, Headers: u.Timeouts.Headers,
+		BaseURL: u.BaseURL, Keys: b.in.pool, KeyHeader: u.KeyHeader, Connect: u.Timeouts.Connect, Headers: u.Timeouts.Headers,
 		Idle: u.Timeouts.Idle, Total: u.Timeouts.Total, Logger: prev.log, InsecureHTTP: u.InsecureHTTP, Version: version(),
 	})
 	if err != nil {

@@ -98,9 +98,11 @@ type OriginSuffix struct{ Scheme, Host string }
 
 // Upstream is the provider.
 type Upstream struct {
-	BaseURL  string
-	Keys     []UpstreamKey
-	Timeouts Timeouts
+	BaseURL string
+	Keys    []UpstreamKey
+	// KeyHeader says how the key travels: "bearer" or "api-key".
+	KeyHeader string
+	Timeouts  Timeouts
 	// InsecureHTTP allows a base URL without TLS beyond loopback.
 	InsecureHTTP bool
 }

@@ -93,6 +93,8 @@ func upstreamKind() *object[Upstream] {
 			"The provider's address: https, or http on loopback. CLAVIGER_UPSTREAM overrides it.").def("https://api.openai.com/v1"),
 		key("keys", listOf(upstreamKeyKind()).block().some("write [env:OPENAI_API_KEY], or take the key away"), func(u *Upstream) *[]UpstreamKey { return &u.Keys },
 			"The provider's keys, by reference.").def("[env:OPENAI_API_KEY]"),
+		key("key_header", choice("bearer", "api-key"), func(u *Upstream) *string { return &u.KeyHeader },
+			"How the key travels: as a bearer, or in the header api-key, as Azure OpenAI has it (with a base_url as https://NAME.openai.azure.com/openai/v1).").def("bearer"),
 		key("timeouts", timeouts, func(u *Upstream) *Timeouts { return &u.Timeouts }, "Time limits of a call."),
 		key("insecure_http", truth(), func(u *Upstream) *bool { return &u.InsecureHTTP },
 			"Let base_url be http beyond loopback: the key then travels for everybody on the way to read.").def("false"),

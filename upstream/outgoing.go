@@ -25,6 +25,7 @@ type outgoing struct {
 	requestID string
 	url       *url.URL
 	userAgent []string
+	keyHeader string
 }
 
 var errSent = errors.New("upstream: the body was sent already")
@@ -42,7 +43,7 @@ func (c *Client) outgoing(a claviger.Authorized) (*outgoing, error) {
 	u := *c.base
 	u.Path += call.Path
 	u.RawQuery = call.Query
-	return &outgoing{call: call, requestID: a.RequestID(), url: &u, userAgent: c.userAgent}, nil
+	return &outgoing{call: call, requestID: a.RequestID(), url: &u, userAgent: c.userAgent, keyHeader: c.keyHeader}, nil
 }
 
 // cleanPath reports whether p means the same to every reader: it starts with a
@@ -96,9 +97,13 @@ func (o *outgoing) request(ctx context.Context, key claviger.Secret) (*http.Requ
 		accept = "*/*"
 	}
 	h := http.Header{
-		"Authorization": {"Bearer " + string(k)},
-		"Accept":        {accept},
-		"User-Agent":    o.userAgent,
+		"Accept":     {accept},
+		"User-Agent": o.userAgent,
+	}
+	if o.keyHeader == KeyAPIKey {
+		h["Api-Key"] = []string{string(k)}
+	} else {
+		h["Authorization"] = []string{"Bearer " + string(k)}
 	}
 	if o.requestID != "" {
 		h["X-Client-Request-Id"] = []string{o.requestID}

@@ -49,12 +49,22 @@ type KeyPool interface {
 	Report(id string, status int, retryAfter time.Duration)
 }
 
+// The ways in which the key travels.
+const (
+	// KeyBearer is "Authorization: Bearer KEY" (RFC 6750), as OpenAI has it.
+	KeyBearer = "bearer"
+	// KeyAPIKey is "api-key: KEY", as Azure OpenAI has it.
+	KeyAPIKey = "api-key"
+)
+
 // Options configure a Client. Keys is required; every other zero value stands
 // for the default.
 type Options struct {
 	// BaseURL is where the provider's API begins, as https://api.openai.com/v1.
 	BaseURL string
 	Keys    KeyPool
+	// KeyHeader says how the key travels; empty means KeyBearer.
+	KeyHeader string
 	// Connect limits reaching the provider, TLS included; Headers the wait from
 	// there to the first response header; Idle the longest silence after it;
 	// Total everything, attempts and the reading of the answer included.
@@ -85,6 +95,7 @@ type Client struct {
 	limits    limits
 	maxAnswer int64
 	userAgent []string
+	keyHeader string
 	log       *slog.Logger
 	now       func() time.Time
 }
@@ -103,6 +114,12 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("upstream: base_url: %w", err)
 	}
+	if o.KeyHeader == "" {
+		o.KeyHeader = KeyBearer
+	}
+	if o.KeyHeader != KeyBearer && o.KeyHeader != KeyAPIKey {
+		return nil, fmt.Errorf("upstream: key_header must be %s or %s", KeyBearer, KeyAPIKey)
+	}
 	base.Path = strings.TrimRight(base.Path, "/")
 	if base.RawPath != "" || base.Path != "" && !cleanPath(base.Path) {
 		return nil, errors.New("upstream: base_url: its path must be plain, as /v1, without escapes, empty parts and dots")
@@ -116,6 +133,7 @@ func New(o Options) (*Client, error) {
 			idle:    orDefault(o.Idle, DefaultIdle),
 			total:   orDefault(o.Total, DefaultTotal),
 		},
+		keyHeader: o.KeyHeader,
 		maxAnswer: orDefault(o.MaxAnswer, DefaultMaxAnswer),
 		userAgent: []string{strings.TrimSuffix("claviger/"+o.Version, "/")},
 		log:       o.Logger,

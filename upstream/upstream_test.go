@@ -222,6 +222,31 @@ func TestSendsItsOwnHeadersAlone(t *testing.T) {
 	p.check(t, "k1:200:0s")
 }
 
+// TestAPIKeyHeader: where the provider is Azure's, the key travels in its header
+// and in no other.
+func TestAPIKeyHeader(t *testing.T) {
+	got := make(chan *testnet.Request, 1)
+	s := testnet.Serve(t, func(c *testnet.Conn) {
+		r, _ := c.Request()
+		got <- r
+		c.Answer("200 OK", "application/json", `{"a":1}`)
+	})
+	p := newPool(1)
+	c := newClient(t, s, p, func(o *Options) { o.KeyHeader = KeyAPIKey })
+	resp, err := c.RoundTrip(t.Context(), authorized(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	r := <-got
+	if v := r.Header.Values("Api-Key"); len(v) != 1 || v[0] != string(p.keys[0].Reveal(seal.ForReveal())) || r.Header.Get("Authorization") != "" {
+		t.Errorf("%d values of api-key, and %d of authorization", len(v), len(r.Header.Values("Authorization")))
+	}
+	if _, err := New(Options{Keys: p, KeyHeader: "x-key"}); err == nil || !strings.Contains(err.Error(), "key_header") {
+		t.Errorf("a header of another name: %v", err)
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	for url, want := range map[string]string{
 		"http://api.example.com":          "loopback",
