@@ -39,6 +39,11 @@ const (
 // Authenticator knows.
 var ErrNoCredential = errors.New("no credential of this kind")
 
+// ErrObjectTaken says that an object of the provider's account has another
+// owner already. It is for the log: a caller does not learn of other people's
+// objects.
+var ErrObjectTaken = errors.New("an object has another owner already")
+
 // Error is a refusal or a failure with two messages: Detail is for the caller,
 // Err for the log. Error() gives the log's.
 type Error struct {
