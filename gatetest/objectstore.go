@@ -16,7 +16,7 @@ import (
 // Objects is what keeps the owners of objects: owner.Store.
 type Objects interface {
 	ClaimObjects(ctx context.Context, owner string, objects []claviger.ObjectRef, at time.Time) error
-	OwnObjects(ctx context.Context, owner string, objects []claviger.ObjectRef) ([]bool, error)
+	OwnObjects(ctx context.Context, owner string, objects []claviger.ObjectRef) (own []bool, tokens int64, err error)
 	ReleaseObjects(ctx context.Context, owner string, objects []claviger.ObjectRef) error
 	ListObjects(ctx context.Context, owner string, q claviger.ObjectQuery) (claviger.ObjectPage, error)
 	ForgetOwner(ctx context.Context, owner string) (int64, error)
@@ -27,6 +27,7 @@ func ObjectStore(t *testing.T, open OpenStore[Objects]) {
 	runStore(t, open, []storeCase[Objects]{
 		{"claim and check", claimAndCheck},
 		{"all or none", claimAllOrNone},
+		{"tokens add up", claimAddsTokens},
 		{"claiming again changes nothing", claimAgain},
 		{"the id alone tells", idAlone},
 		{"release", releaseObjects},
@@ -82,7 +83,7 @@ func claim(t *testing.T, s Objects, owner string, o ...claviger.ObjectRef) {
 
 func owns(t *testing.T, s Objects, owner string, want bool, ids ...string) {
 	t.Helper()
-	own, err := s.OwnObjects(t.Context(), owner, refs(ids...))
+	own, _, err := s.OwnObjects(t.Context(), owner, refs(ids...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,12 +113,36 @@ func claimAndCheck(t *testing.T, s Objects) {
 	owns(t, s, "bob", false, "resp_1", "resp_2")
 	owns(t, s, "ANN", false, "resp_1")
 	owns(t, s, "ann", false, "RESP_1", "resp_3", "resp_1 ", "resp_")
-	own, err := s.OwnObjects(t.Context(), "ann", refs("resp_3", "resp_2", "resp_4", "resp_1"))
+	own, _, err := s.OwnObjects(t.Context(), "ann", refs("resp_3", "resp_2", "resp_4", "resp_1"))
 	if err != nil || !slices.Equal(own, []bool{false, true, false, true}) {
 		t.Errorf("in order: %v, %v", own, err)
 	}
 	claim(t, s, "ann")
 	owns(t, s, "ann", true)
+}
+
+func claimAddsTokens(t *testing.T, s Objects) {
+	weigh := func(want int64, owner string, ids ...string) {
+		t.Helper()
+		if _, tokens, err := s.OwnObjects(t.Context(), owner, refs(ids...)); err != nil || tokens != want {
+			t.Errorf("%q bring %s %d tokens, %v; want %d", ids, owner, tokens, err, want)
+		}
+	}
+	heavy := func(id string, tokens int64) claviger.ObjectRef {
+		return claviger.ObjectRef{Kind: "resp", ID: id, Tokens: tokens}
+	}
+	claim(t, s, "ann", heavy("resp_1", 100), ref("resp_2"))
+	weigh(100, "ann", "resp_1", "resp_2", "resp_1")
+	claim(t, s, "ann", heavy("resp_1", -30), heavy("resp_1", 5), heavy("resp_2", 7))
+	weigh(75, "ann", "resp_1")
+	weigh(82, "ann", "resp_1", "resp_2")
+	weigh(0, "bob", "resp_1")
+	claim(t, s, "ann", heavy("resp_1", -1000))
+	weigh(7, "ann", "resp_1", "resp_2")
+	if err := s.ClaimObjects(t.Context(), "bob", []claviger.ObjectRef{heavy("resp_2", 50)}, morning); !errors.Is(err, claviger.ErrObjectTaken) {
+		t.Errorf("a claim on another's: %v", err)
+	}
+	weigh(7, "ann", "resp_2")
 }
 
 func claimAllOrNone(t *testing.T, s Objects) {
@@ -155,7 +180,7 @@ func idAlone(t *testing.T, s Objects) {
 	if !errors.Is(err, claviger.ErrObjectTaken) {
 		t.Errorf("the same id under another kind: %v", err)
 	}
-	own, err := s.OwnObjects(t.Context(), "bob", []claviger.ObjectRef{{Kind: "vs", ID: "file-1"}})
+	own, _, err := s.OwnObjects(t.Context(), "bob", []claviger.ObjectRef{{Kind: "vs", ID: "file-1"}})
 	if err != nil || own[0] {
 		t.Errorf("and it is bob's: %v, %v", own, err)
 	}
@@ -256,7 +281,7 @@ func claimRace(t *testing.T, s Objects) {
 	}
 	owners, others := 0, 0
 	for i := range 50 {
-		own, err := s.OwnObjects(t.Context(), fmt.Sprint("person-", i), refs("resp_1", fmt.Sprint("resp_of_", i)))
+		own, _, err := s.OwnObjects(t.Context(), fmt.Sprint("person-", i), refs("resp_1", fmt.Sprint("resp_of_", i)))
 		if err != nil || own[0] != own[1] {
 			t.Fatalf("person %d has part of a claim: %v, %v", i, own, err)
 		}
@@ -332,7 +357,7 @@ func hostileObjects(t *testing.T, s Objects) {
 		owns(t, s, "bob", false, id)
 		owns(t, s, "ann", false, id)
 		err := s.ClaimObjects(t.Context(), "ann", []claviger.ObjectRef{ref("resp_with"), ref(id)}, morning)
-		own, ownErr := s.OwnObjects(t.Context(), "ann", refs(id, "resp_with"))
+		own, _, ownErr := s.OwnObjects(t.Context(), "ann", refs(id, "resp_with"))
 		if ownErr != nil || own[0] != (err == nil) || own[1] != own[0] {
 			t.Errorf("%s: claimed with %v, and is owned: %v, %v", name, err, own, ownErr)
 		}
@@ -375,7 +400,7 @@ func objectsEnded(t *testing.T, s Objects) {
 	if err := s.ClaimObjects(ctx, "ann", refs("resp_2"), morning); !errors.Is(err, context.Canceled) {
 		t.Errorf("claim: %v", err)
 	}
-	if own, err := s.OwnObjects(ctx, "ann", refs("resp_1")); !errors.Is(err, context.Canceled) {
+	if own, _, err := s.OwnObjects(ctx, "ann", refs("resp_1")); !errors.Is(err, context.Canceled) {
 		t.Errorf("check: %v, %v", own, err)
 	}
 	if err := s.ReleaseObjects(ctx, "ann", refs("resp_1")); !errors.Is(err, context.Canceled) {

@@ -38,7 +38,7 @@ type listed struct{ owner, kind string }
 
 type object struct {
 	id, kind, parent, owner string
-	created, seq            int64
+	created, seq, tokens    int64
 }
 
 func (o *object) compare(p *object) int {
@@ -77,7 +77,7 @@ func (m *Memory) ClaimObjects(ctx context.Context, owner string, objects []clavi
 			}
 			continue
 		}
-		fresh = append(fresh, &object{o.ID, o.Kind, o.Parent, owner, at.UnixMicro() + int64(i), 0})
+		fresh = append(fresh, &object{o.ID, o.Kind, o.Parent, owner, at.UnixMicro() + int64(i), 0, 0})
 	}
 	if len(m.objects)+len(fresh) > MostObjects {
 		return fmt.Errorf("owner: more than %d objects are kept in memory; use a database", MostObjects)
@@ -86,6 +86,10 @@ func (m *Memory) ClaimObjects(ctx context.Context, owner string, objects []clavi
 		if m.objects[o.id] == nil {
 			m.add(o)
 		}
+	}
+	for _, o := range objects {
+		known := m.objects[o.ID]
+		known.tokens = claviger.AddMicros(known.tokens, o.Tokens)
 	}
 	return nil
 }
@@ -106,15 +110,20 @@ func (m *Memory) add(o *object) {
 }
 
 // OwnObjects implements Store.
-func (m *Memory) OwnObjects(ctx context.Context, owner string, objects []claviger.ObjectRef) ([]bool, error) {
+func (m *Memory) OwnObjects(ctx context.Context, owner string, objects []claviger.ObjectRef) (own []bool, tokens int64, err error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	own := make([]bool, len(objects))
+	own = make([]bool, len(objects))
+	counted := make(map[string]bool, len(objects))
 	for i := range objects {
 		o := m.objects[objects[i].ID]
 		own[i] = o != nil && o.owner == owner
+		if own[i] && !counted[o.id] {
+			counted[o.id] = true
+			tokens = claviger.AddMicros(tokens, max(o.tokens, 0))
+		}
 	}
-	return own, ctx.Err()
+	return own, tokens, ctx.Err()
 }
 
 // ReleaseObjects implements Store.

@@ -21,11 +21,13 @@ import (
 type Store interface {
 	// ClaimObjects makes owner the owner of objects, all of them or none. One
 	// that is somebody else's gives an error that is claviger.ErrObjectTaken,
-	// and stays theirs; one that is owner's already stays as it is.
+	// and stays theirs; of one that is owner's already only the tokens change,
+	// to which those of the claim are added.
 	ClaimObjects(ctx context.Context, owner string, objects []claviger.ObjectRef, at time.Time) error
 	// OwnObjects says of each object whether it is owner's. What nobody
-	// claimed is nobody's.
-	OwnObjects(ctx context.Context, owner string, objects []claviger.ObjectRef) ([]bool, error)
+	// claimed is nobody's. tokens is the sum of what those that are owner's
+	// bring, each counted once.
+	OwnObjects(ctx context.Context, owner string, objects []claviger.ObjectRef) (own []bool, tokens int64, err error)
 	// ReleaseObjects forgets those of the objects that are owner's, with all of
 	// owner's that name them as their parent, and the children of these.
 	ReleaseObjects(ctx context.Context, owner string, objects []claviger.ObjectRef) error
@@ -49,8 +51,8 @@ type Options struct {
 
 // Guard implements claviger.Owners over a Store. It blocks as long as its store
 // does, may be called concurrently, and on error it denies: a store that cannot
-// answer is an *claviger.Error with CodeInternal, and nothing is taken to be
-// anybody's.
+// answer is an *claviger.Error with CodeLimitsUnavailable, and nothing is taken
+// to be anybody's.
 type Guard struct{ o Options }
 
 // New returns a Guard. It fails when a part is missing.
@@ -63,8 +65,17 @@ func New(o Options) (*Guard, error) {
 
 var errNobody = errors.New("owner: the caller has no pseudonym")
 
+// failed is what a caller hears of a store that did not do its work. An object
+// that somebody else has already is no matter of time.
 func failed(what string, err error) error {
-	return &claviger.Error{Code: claviger.CodeInternal, Err: fmt.Errorf("owner: %s: %w", what, err)}
+	e := &claviger.Error{
+		Code: claviger.CodeLimitsUnavailable, Detail: "Whose objects these are cannot be known at the moment",
+		RetryAfter: time.Second, Err: fmt.Errorf("owner: %s: %w", what, err),
+	}
+	if errors.Is(err, claviger.ErrObjectTaken) {
+		e.Code, e.Detail, e.RetryAfter = claviger.CodeInternal, "", 0
+	}
+	return e
 }
 
 func (g *Guard) owner(p claviger.Principal) (string, error) {
@@ -88,27 +99,27 @@ func (g *Guard) Claim(ctx context.Context, p claviger.Principal, o ...claviger.O
 }
 
 // Check implements claviger.Owners.
-func (g *Guard) Check(ctx context.Context, p claviger.Principal, o ...claviger.ObjectRef) error {
+func (g *Guard) Check(ctx context.Context, p claviger.Principal, o ...claviger.ObjectRef) (int64, error) {
 	owner, err := g.owner(p)
 	if err != nil || len(o) == 0 {
-		return err
+		return 0, err
 	}
-	own, err := g.o.Store.OwnObjects(ctx, owner, o)
+	own, tokens, err := g.o.Store.OwnObjects(ctx, owner, o)
 	if err == nil && len(own) != len(o) {
 		err = fmt.Errorf("%d answers for %d objects", len(own), len(o))
 	}
 	if err != nil {
-		return failed("check", err)
+		return 0, failed("check", err)
 	}
 	for i := range own {
 		if !own[i] {
-			return &claviger.Error{
+			return 0, &claviger.Error{
 				Code: claviger.CodeNotFound, Param: o[i].Param,
 				Err: errors.New("owner: an object is not known to be the caller's"),
 			}
 		}
 	}
-	return nil
+	return tokens, nil
 }
 
 // Release implements claviger.Owners. Children go however deep they are.

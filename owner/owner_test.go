@@ -59,6 +59,11 @@ func object(id string) claviger.ObjectRef {
 	return claviger.ObjectRef{Kind: "resp", ID: id, Param: "at " + id}
 }
 
+func checked(ctx context.Context, g *owner.Guard, p claviger.Principal, o ...claviger.ObjectRef) error {
+	_, err := g.Check(ctx, p, o...)
+	return err
+}
+
 func wants(t *testing.T, err error, code claviger.Code, param string) {
 	t.Helper()
 	e, ok := errors.AsType[*claviger.Error](err)
@@ -73,22 +78,22 @@ func TestGuard(t *testing.T) {
 	if err := g.Claim(ctx, person("ann"), object("resp_1"), object("resp_2")); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.Check(ctx, person("ann"), object("resp_1"), object("resp_2")); err != nil {
+	if _, err := g.Check(ctx, person("ann"), object("resp_1"), object("resp_2")); err != nil {
 		t.Error(err)
 	}
-	if err := g.Check(ctx, person("bob")); err != nil {
+	if _, err := g.Check(ctx, person("bob")); err != nil {
 		t.Errorf("nothing to check: %v", err)
 	}
 	// Somebody else's and unknown ones read the same.
-	wants(t, g.Check(ctx, person("bob"), object("resp_1")), claviger.CodeNotFound, "at resp_1")
-	wants(t, g.Check(ctx, person("ann"), object("resp_1"), object("resp_x"), object("resp_y")), claviger.CodeNotFound, "at resp_x")
+	wants(t, checked(ctx, g, person("bob"), object("resp_1")), claviger.CodeNotFound, "at resp_1")
+	wants(t, checked(ctx, g, person("ann"), object("resp_1"), object("resp_x"), object("resp_y")), claviger.CodeNotFound, "at resp_x")
 	err := g.Claim(ctx, person("bob"), object("resp_3"), object("resp_1"))
 	wants(t, err, claviger.CodeInternal, "")
 	if !errors.Is(err, claviger.ErrObjectTaken) {
 		t.Errorf("got %v", err)
 	}
 	for _, other := range []claviger.Principal{{Realm: "other", Subject: "ann"}, {Tenant: "t", Realm: "app", Subject: "ann"}} {
-		wants(t, g.Check(ctx, other, object("resp_1")), claviger.CodeNotFound, "at resp_1")
+		wants(t, checked(ctx, g, other, object("resp_1")), claviger.CodeNotFound, "at resp_1")
 	}
 	page, err := g.List(ctx, person("ann"), claviger.ObjectQuery{Kind: "resp", Limit: 1})
 	if err != nil || len(page.IDs) != 1 || page.IDs[0] != "resp_2" || !page.More {
@@ -100,7 +105,7 @@ func TestGuard(t *testing.T) {
 	if err := g.Release(ctx, person("ann"), object("resp_2")); err != nil {
 		t.Error(err)
 	}
-	wants(t, g.Check(ctx, person("ann"), object("resp_1"), object("resp_2")), claviger.CodeNotFound, "at resp_2")
+	wants(t, checked(ctx, g, person("ann"), object("resp_1"), object("resp_2")), claviger.CodeNotFound, "at resp_2")
 	if n, err := g.Forget(ctx, person("ann")); n != 1 || err != nil {
 		t.Errorf("forgot %d, %v", n, err)
 	}
@@ -112,8 +117,8 @@ func TestNobody(t *testing.T) {
 	g := guard(t, owner.NewMemory())
 	nobody := claviger.Principal{}
 	wants(t, g.Claim(t.Context(), nobody, object("resp_1")), claviger.CodeInternal, "")
-	wants(t, g.Check(t.Context(), nobody, object("resp_1")), claviger.CodeInternal, "")
-	wants(t, g.Check(t.Context(), nobody), claviger.CodeInternal, "")
+	wants(t, checked(t.Context(), g, nobody, object("resp_1")), claviger.CodeInternal, "")
+	wants(t, checked(t.Context(), g, nobody), claviger.CodeInternal, "")
 	wants(t, g.Release(t.Context(), nobody, object("resp_1")), claviger.CodeInternal, "")
 	_, err := g.List(t.Context(), nobody, claviger.ObjectQuery{Kind: "resp", Limit: 1})
 	wants(t, err, claviger.CodeInternal, "")
@@ -131,8 +136,8 @@ type broken struct {
 	err error
 }
 
-func (b broken) OwnObjects(context.Context, string, []claviger.ObjectRef) ([]bool, error) {
-	return b.own, b.err
+func (b broken) OwnObjects(context.Context, string, []claviger.ObjectRef) ([]bool, int64, error) {
+	return b.own, 7, b.err
 }
 
 func (b broken) ClaimObjects(context.Context, string, []claviger.ObjectRef, time.Time) error {
@@ -149,14 +154,14 @@ func TestBrokenStoreDenies(t *testing.T) {
 	down := errors.New("the store is down")
 	for _, b := range []broken{{own: []bool{true, true}, err: down}, {own: []bool{true}}, {}} {
 		g := guard(t, b)
-		wants(t, g.Check(t.Context(), person("ann"), object("resp_1"), object("resp_2")), claviger.CodeInternal, "")
+		wants(t, checked(t.Context(), g, person("ann"), object("resp_1"), object("resp_2")), claviger.CodeLimitsUnavailable, "")
 		if b.err == nil {
 			continue
 		}
-		wants(t, g.Claim(t.Context(), person("ann"), object("resp_1")), claviger.CodeInternal, "")
-		wants(t, g.Release(t.Context(), person("ann"), object("resp_1")), claviger.CodeInternal, "")
+		wants(t, g.Claim(t.Context(), person("ann"), object("resp_1")), claviger.CodeLimitsUnavailable, "")
+		wants(t, g.Release(t.Context(), person("ann"), object("resp_1")), claviger.CodeLimitsUnavailable, "")
 		page, err := g.List(t.Context(), person("ann"), claviger.ObjectQuery{Kind: "resp", Limit: 1})
-		wants(t, err, claviger.CodeInternal, "")
+		wants(t, err, claviger.CodeLimitsUnavailable, "")
 		if len(page.IDs) > 0 {
 			t.Error("an error came with ids")
 		}

@@ -138,7 +138,7 @@ func TestServerGoneAndBack(t *testing.T) {
 	var err error
 	for range 20 {
 		// Connections that broke are noticed when they are used.
-		if own, err = s.OwnObjects(t.Context(), "ann", []claviger.ObjectRef{{Kind: "resp", ID: "resp_1"}}); err == nil {
+		if own, _, err = s.OwnObjects(t.Context(), "ann", []claviger.ObjectRef{{Kind: "resp", ID: "resp_1"}}); err == nil {
 			break
 		}
 	}

@@ -14,8 +14,8 @@ import (
 
 // ClaimObjects makes owner the owner of objects, all of them or none. One that
 // is somebody else's gives an error that is claviger.ErrObjectTaken, and stays
-// theirs; one that is owner's already stays as it was first claimed. The id
-// alone tells objects apart. Objects of one call are listed in the order in
+// theirs; one that is owner's already stays as it was first claimed, but for its
+// tokens, to which those of the claim are added. The id alone tells objects apart. Objects of one call are listed in the order in
 // which they are given.
 func (e *Engine) ClaimObjects(ctx context.Context, owner string, objects []claviger.ObjectRef, at time.Time) error {
 	if err := storable("owner", owner); err != nil {
@@ -27,14 +27,14 @@ func (e *Engine) ClaimObjects(ctx context.Context, owner string, objects []clavi
 	}
 	return e.inTx(ctx, func(tx *sql.Tx) error {
 		for part := range slices.Chunk(rows, atOnce) {
-			args := make([]any, 0, 5*len(part))
+			args := make([]any, 0, 6*len(part))
 			for _, r := range part {
-				args = append(args, r.id, r.kind, r.parent, r.owner, r.created)
+				args = append(args, r.id, r.kind, r.parent, r.owner, r.created, r.tokens)
 			}
-			// The update changes nothing; it lets RETURNING name the rows that
-			// are the owner's, new or not, and holds them until the commit.
-			ours, err := texts(ctx, tx, `INSERT INTO claviger_objects (id, kind, parent, owner, created) VALUES `+
-				params(1, len(part), 5)+` ON CONFLICT (id) DO UPDATE SET owner = excluded.owner
+			// RETURNING names the rows that are the owner's, new or not, and the
+			// update holds them until the commit.
+			ours, err := texts(ctx, tx, `INSERT INTO claviger_objects (id, kind, parent, owner, created, tokens) VALUES `+
+				params(1, len(part), 6)+` ON CONFLICT (id) DO UPDATE SET tokens = claviger_objects.tokens + excluded.tokens
 				WHERE claviger_objects.owner = excluded.owner RETURNING id`, args...)
 			if err != nil {
 				return fmt.Errorf("store: claim objects: %w", err)
@@ -49,7 +49,7 @@ func (e *Engine) ClaimObjects(ctx context.Context, owner string, objects []clavi
 
 type objectRow struct {
 	id, kind, parent, owner string
-	created                 int64
+	created, tokens         int64
 }
 
 // objectRows are the rows of a claim, each id once. They are sorted by id, so
@@ -59,7 +59,7 @@ func objectRows(owner string, objects []claviger.ObjectRef, at time.Time) ([]obj
 		return nil, errors.New("store: claim objects: no time is given")
 	}
 	rows := make([]objectRow, 0, len(objects))
-	seen := make(map[string]bool, len(objects))
+	seen := make(map[string]int, len(objects))
 	for i, o := range objects {
 		if err := errors.Join(storable("id of an object", o.ID), storable("kind of an object", o.Kind)); err != nil {
 			return nil, err
@@ -69,39 +69,57 @@ func objectRows(owner string, objects []claviger.ObjectRef, at time.Time) ([]obj
 				return nil, err
 			}
 		}
-		if seen[o.ID] {
+		if at, again := seen[o.ID]; again {
+			rows[at].tokens = claviger.AddMicros(rows[at].tokens, o.Tokens)
 			continue
 		}
-		seen[o.ID] = true
-		rows = append(rows, objectRow{o.ID, o.Kind, o.Parent, owner, at.UnixMicro() + int64(i)})
+		seen[o.ID] = len(rows)
+		rows = append(rows, objectRow{o.ID, o.Kind, o.Parent, owner, at.UnixMicro() + int64(i), o.Tokens})
 	}
 	sort.Slice(rows, func(i, j int) bool { return rows[i].id < rows[j].id })
 	return rows, nil
 }
 
 // OwnObjects says of each object whether it is owner's. What nobody claimed, and
-// what cannot be an id at all, is nobody's.
-func (e *Engine) OwnObjects(ctx context.Context, owner string, objects []claviger.ObjectRef) ([]bool, error) {
-	own := make([]bool, len(objects))
+// what cannot be an id at all, is nobody's. tokens is the sum of what those that
+// are owner's bring, each counted once.
+func (e *Engine) OwnObjects(ctx context.Context, owner string, objects []claviger.ObjectRef) (own []bool, tokens int64, err error) {
+	own = make([]bool, len(objects))
 	if storable("owner", owner) != nil {
-		return own, ctx.Err()
+		return own, 0, ctx.Err()
 	}
 	ids := idsOf(objects)
 	known := make(map[string]bool, len(ids))
 	for part := range slices.Chunk(ids, atOnce) {
-		found, err := texts(ctx, e.read, `SELECT id FROM claviger_objects WHERE owner = $1 AND id IN (`+
-			params(2, len(part), 1)+`)`, arguments(owner, part)...)
+		n, err := e.findOwn(ctx, owner, part, known)
 		if err != nil {
-			return nil, fmt.Errorf("store: find objects: %w", err)
+			return nil, 0, fmt.Errorf("store: find objects: %w", err)
 		}
-		for _, id := range found {
-			known[id] = true
-		}
+		tokens = claviger.AddMicros(tokens, n)
 	}
 	for i, o := range objects {
 		own[i] = known[o.ID]
 	}
-	return own, ctx.Err()
+	return own, tokens, ctx.Err()
+}
+
+func (e *Engine) findOwn(ctx context.Context, owner string, ids []string, known map[string]bool) (tokens int64, err error) {
+	rows, err := e.read.QueryContext(ctx, `SELECT id, tokens FROM claviger_objects WHERE owner = $1 AND id IN (`+
+		params(2, len(ids), 1)+`)`, arguments(owner, ids)...)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id string
+		var n int64
+		if err := rows.Scan(&id, &n); err != nil {
+			return 0, err
+		}
+		known[id] = true
+		tokens = claviger.AddMicros(tokens, max(n, 0))
+	}
+	return tokens, rows.Err()
 }
 
 // idsOf are the ids that can be stored, each once.

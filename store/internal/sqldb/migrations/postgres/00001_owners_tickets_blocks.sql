@@ -5,7 +5,8 @@ CREATE TABLE claviger_objects (
     kind    TEXT COLLATE "C" NOT NULL,
     parent  TEXT COLLATE "C" NOT NULL,
     owner   TEXT COLLATE "C" NOT NULL,
-    created BIGINT NOT NULL
+    created BIGINT NOT NULL,
+    tokens  BIGINT NOT NULL
 );
 CREATE INDEX claviger_objects_listed ON claviger_objects (owner, kind, created, seq);
 CREATE INDEX claviger_objects_children ON claviger_objects (parent, owner) WHERE parent <> '';

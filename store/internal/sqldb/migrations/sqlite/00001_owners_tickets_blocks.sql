@@ -5,7 +5,8 @@ CREATE TABLE claviger_objects (
     kind    TEXT    NOT NULL,
     parent  TEXT    NOT NULL,
     owner   TEXT    NOT NULL,
-    created INTEGER NOT NULL
+    created INTEGER NOT NULL,
+    tokens  INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX claviger_objects_listed ON claviger_objects (owner, kind, created, seq);
 CREATE INDEX claviger_objects_children ON claviger_objects (parent, owner) WHERE parent <> '';
