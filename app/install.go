@@ -40,6 +40,7 @@ type installation struct {
 	issuers  []*jwt.Authenticator
 	tls      *tls.Certificate
 	trip     *redact.Tripwire
+	storage  *storage
 	// begun is when reading began; files are what a change of is worth a reload.
 	begun time.Time
 	files []string
@@ -49,8 +50,9 @@ type installation struct {
 
 // previous are the parts of an installation that a reload keeps.
 type previous struct {
-	log  *slog.Logger
-	pool *keys.Pool
+	log     *slog.Logger
+	pool    *keys.Pool
+	storage *storage
 	// readOnly is for commands that look and change nothing on disk.
 	readOnly bool
 }
@@ -94,12 +96,16 @@ func newInstallation(ctx context.Context, env Environment, src source, prev prev
 	}
 	b.identity()
 	b.authenticators()
+	b.storage(prev)
 	b.limits()
 	b.actions()
 	b.proxy()
 	b.tls()
 	b.upstream(prev)
 	if len(b.wrong) > 0 {
+		if b.in.storage != nil && b.in.storage != prev.storage {
+			_ = b.in.storage.Close()
+		}
 		return nil, badUsage(b.wrong)
 	}
 	b.in.files = append(b.in.sources.Files(), src.path)
@@ -304,7 +310,7 @@ func (b *builder) remarks() {
 
 // problems are why this installation cannot serve.
 func (in *installation) problems() []string {
-	out := in.pool.Problems()
+	out := append(in.pool.Problems(), in.storage.problems()...)
 	for _, issuer := range in.issuers {
 		out = append(out, issuer.Problems()...)
 	}

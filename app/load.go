@@ -68,7 +68,8 @@ func (s source) load(env Environment) (*config.Config, error) {
 func available(feature string) bool {
 	switch feature {
 	case "auth.authjs", "auth.jwt", "auth.better-auth", "auth.iron-session", "auth.ticket", "auth.service", "auth.anonymous",
-		"storage.database.sqlite", "storage.database.memory", "storage.limits.memory":
+		"storage.database.sqlite", "storage.database.memory", "storage.database.postgres", "storage.limits.memory",
+		"proxy.store", "proxy.background":
 		return true
 	}
 	return false

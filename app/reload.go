@@ -55,7 +55,7 @@ func (s *running) remake(ctx context.Context, old *installation) (in *installati
 			err = errors.New("reading it failed by a bug of claviger, which the log tells of")
 		}
 	}()
-	return newInstallation(ctx, s.env, s.src, previous{log: s.log, pool: old.pool})
+	return newInstallation(ctx, s.env, s.src, previous{log: s.log, pool: old.pool, storage: old.storage})
 }
 
 // opened is what was fixed when the listeners were opened.

@@ -148,6 +148,9 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 	defer func() {
 		stopFiles()
 		closeIdle(s.retired, s.installed().client)
+		if err := s.installed().storage.Close(); err != nil {
+			s.log.Error("the database was not closed well", "error", err.Error())
+		}
 	}()
 	defer context.AfterFunc(ctx, s.health.drain)()
 	admin := adminHandler(s.health, s.metrics.registry, netx.NewHosts(adminHosts(back.Addr().String())))
