@@ -22,6 +22,13 @@ type ask struct {
 	format    format
 	limit     int64 // of output tokens; 0 means none
 	effort    string
+
+	// Of /v1/responses: what came before, the request's own items, the ids of the
+	// calls among both, and the conversation that it all belongs to.
+	history      []*item
+	items        []*item
+	openCalls    []string
+	conversation *conversationRef
 }
 
 type tool struct {

@@ -47,15 +47,15 @@ func (c *common) check() *apiError {
 		shortEnough("safety_identifier", c.SafetyIdentifier, 64),
 		oneOf("service_tier", c.ServiceTier, "auto", "default", "flex", "scale", "priority", "fast", "ultrafast"),
 		oneOf("prompt_cache_retention", c.PromptCacheRetention, "in_memory", "24h"),
-		c.checkMetadata(),
+		checkMetadata(c.Metadata),
 	)
 }
 
-func (c *common) checkMetadata() *apiError {
-	if len(c.Metadata) > 16 {
-		return badRequest("metadata", "object_above_max_properties", "Invalid 'metadata': too many properties. Expected an object with at most 16 properties, but got an object with %d properties instead.", len(c.Metadata))
+func checkMetadata(metadata map[string]string) *apiError {
+	if len(metadata) > 16 {
+		return badRequest("metadata", "object_above_max_properties", "Invalid 'metadata': too many properties. Expected an object with at most 16 properties, but got an object with %d properties instead.", len(metadata))
 	}
-	for k, v := range c.Metadata {
+	for k, v := range metadata {
 		if len(k) > 64 || len(v) > 512 {
 			return badRequest("metadata", "string_above_max_length", "Invalid 'metadata': a name of at most 64 and a value of at most 512 characters was expected.")
 		}

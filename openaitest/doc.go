@@ -6,9 +6,9 @@
 //	srv := openaitest.NewServer(t, openaitest.Options{})
 //	client := openai.NewClient(option.WithBaseURL(srv.URL), option.WithAPIKey(srv.Key()))
 //
-// Served are POST /v1/responses, /v1/chat/completions, /v1/embeddings and
-// /v1/moderations, and GET /v1/models and /v1/models/{model}, plain and, where
-// OpenAI has it, streamed. Answers and events follow OpenAI's published OpenAPI
+// Served are, plain and, where OpenAI has it, streamed: responses (stored ones and runs
+// in the background too), conversations and their items, chat completions, embeddings,
+// moderations and models. Answers and events follow OpenAI's published OpenAPI
 // document (version 2.3.0), and so do the members that a request may have: what
 // OpenAI refuses (unknown members, wrong types, values out of range, unknown
 // models, missing keys) is refused here with the same status, type, code and
@@ -40,6 +40,15 @@
 //   - "flag as CATEGORY", on /v1/moderations: that category is flagged, for
 //     instance "flag as violence/graphic".
 //
+// # What it keeps
+//
+// Stored objects belong to the account: every key sees, changes and deletes all of them,
+// as at OpenAI. They are kept in memory, the newest 8,192 of each kind and 256 MiB of
+// each kind at most, until [Sim.Reset]. A response with background is queued,
+// then in progress, then over, within [Options.Background]; it is charged when it
+// is over, to the call that began it. The input of a response that continues
+// another, or a conversation, counts what came before.
+//
 // # Faults
 //
 // A [Fault] breaks one call or several. It comes from the request header
@@ -65,9 +74,8 @@
 //
 // # What it does not do
 //
-// It stores nothing but the ids of responses, for previous_response_id. There are
-// no conversations, stored prompts, background runs, hosted tools (they are echoed
-// and never run), images or audio. Requests may not repeat a member's name:
+// There are no stored prompts and no hosted tools (they are echoed and never run).
+// A stored response is not streamed again. Requests may not repeat a member's name:
 // OpenAI takes the last one, the simulation refuses, since a gateway should never
 // send such a body.
 package openaitest

@@ -54,6 +54,17 @@ func openDocument(t *testing.T) *document {
 	return d
 }
 
+// documentIfThere is openDocument for tests that hold more than the document: where
+// it is absent they run, and validate nothing.
+func documentIfThere(t *testing.T) *document {
+	t.Helper()
+	if _, err := os.Stat(documentPath); err != nil {
+		t.Logf("NOT VALIDATED: OpenAI's OpenAPI document is not at %s: %v", documentPath, err)
+		return nil
+	}
+	return openDocument(t)
+}
+
 // nullable turns OpenAPI 3.0's "nullable: true", which the document still has in
 // places, into JSON Schema.
 func nullable(v any) any {
@@ -134,6 +145,9 @@ func (d *document) validate(t *testing.T, name string, v any) error {
 
 func (d *document) must(t *testing.T, name string, v any) {
 	t.Helper()
+	if d == nil {
+		return
+	}
 	if err := d.validate(t, name, v); err != nil {
 		t.Errorf("%s: %v\nin %v", name, err, v)
 	}
@@ -156,6 +170,7 @@ func (d *document) summary() string {
 var eventSchemas = map[string]string{
 	"response.created":                       "ResponseCreatedEvent",
 	"response.in_progress":                   "ResponseInProgressEvent",
+	"response.queued":                        "ResponseQueuedEvent",
 	"response.output_item.added":             "ResponseOutputItemAddedEvent",
 	"response.output_item.done":              "ResponseOutputItemDoneEvent",
 	"response.content_part.added":            "ResponseContentPartAddedEvent",
@@ -176,6 +191,9 @@ var eventSchemas = map[string]string{
 
 func (d *document) responseEvents(t *testing.T, events []event) {
 	t.Helper()
+	if d == nil {
+		return
+	}
 	for i, e := range events {
 		o := e.object(t)
 		name, known := eventSchemas[e.name]

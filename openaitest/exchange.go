@@ -35,6 +35,8 @@ type exchange struct {
 	fault     Fault
 	delta     time.Duration
 	hugeSent  bool
+	route     route
+	ids       []string // in the path
 	progress  progress
 }
 
@@ -76,13 +78,8 @@ func (x *exchange) serve() error {
 	if read != nil {
 		return read
 	}
-	rt, ok := routeOf(x.r.URL.Path)
-	if !ok {
-		return unknownURL(x.r.Method, x.r.URL.Path)
-	}
-	if rt.method != x.r.Method {
-		x.w.Header().Set("Allow", rt.method)
-		return wrongMethod(x.r.Method, x.r.URL.Path)
+	if e := x.find(); e != nil {
+		return e
 	}
 	if e := x.authenticate(); e != nil {
 		return e
@@ -98,7 +95,7 @@ func (x *exchange) serve() error {
 	if e := x.checkMediaType(); e != nil {
 		return e
 	}
-	return rt.serve(x)
+	return x.route.serve(x)
 }
 
 func (x *exchange) readBody() error {
@@ -120,14 +117,21 @@ func (x *exchange) readBody() error {
 }
 
 func (x *exchange) checkMediaType() *apiError {
-	if x.r.Method != http.MethodPost {
+	if x.route.media == mediaNone {
 		return nil
 	}
 	given := x.r.Header.Get("Content-Type")
-	if kind, _, err := mime.ParseMediaType(given); err == nil && kind == "application/json" {
+	kind, _, err := mime.ParseMediaType(given)
+	accepted := "application/json"
+	switch {
+	case err != nil:
+	case kind == "application/json" && x.route.media != mediaForm, kind == "multipart/form-data" && x.route.media != mediaJSON:
 		return nil
 	}
-	return badRequest("", "unsupported_content_type", "Unsupported content type: '%s'. This API method only accepts 'application/json' requests.", given)
+	if x.route.media == mediaForm {
+		accepted = "multipart/form-data"
+	}
+	return badRequest("", "unsupported_content_type", "Unsupported content type: '%s'. This API method only accepts '%s' requests.", given, accepted)
 }
 
 // steer reads the simulation's own request headers and takes an injected fault.
@@ -147,7 +151,7 @@ func (x *exchange) steer() error {
 		x.setFault(f)
 		return nil
 	}
-	if f, ok := x.sim.faults.take(x.r.URL.Path, x.key); ok {
+	if f, ok := x.sim.faults.take(x.r.URL.Path, x.route.pattern, x.key); ok {
 		x.setFault(f)
 	}
 	return nil

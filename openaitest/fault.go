@@ -100,7 +100,8 @@ type Fault struct {
 	To, Type string
 
 	// Times is how many calls it breaks when it is injected; 0 means all, until
-	// [Sim.Clear]. Path and Key limit it to calls of that path or key.
+	// [Sim.Clear]. Path and Key limit it to calls of that path or key; "{id}" in
+	// the path stands for any id: "/v1/responses/{id}".
 	Times     int
 	Path, Key string
 }
@@ -347,11 +348,11 @@ func (l *faultList) clear() {
 	l.faults = nil
 }
 
-func (l *faultList) take(path, key string) (Fault, bool) {
+func (l *faultList) take(path, pattern, key string) (Fault, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, f := range l.faults {
-		if f.Path != "" && f.Path != path || f.Key != "" && f.Key != key {
+		if f.Path != "" && f.Path != path && f.Path != pattern || f.Key != "" && f.Key != key {
 			continue
 		}
 		if f.Times == 1 {

@@ -238,3 +238,34 @@ func personSchema() object {
 		},
 	}
 }
+
+// do sends a request of any method and decodes an answer that must be JSON of that
+// status.
+func do(t testing.TB, srv *openaitest.Server, method, path string, body any, status int) object {
+	t.Helper()
+	req := request(t, srv, path, body)
+	req.Method = method
+	resp, b := send(t, req)
+	if resp.StatusCode != status {
+		t.Fatalf("%s %s: status %d, want %d: %s", method, path, resp.StatusCode, status, b)
+	}
+	if ct := resp.Header.Get("Content-Type"); ct != "application/json" {
+		t.Fatalf("%s %s: content type %q", method, path, ct)
+	}
+	return decoded(t, b)
+}
+
+func get(t testing.TB, srv *openaitest.Server, path string) object {
+	t.Helper()
+	return do(t, srv, http.MethodGet, path, nil, 200)
+}
+
+// ids are the ids of a list's entries.
+func ids(t testing.TB, list object) []string {
+	t.Helper()
+	var out []string
+	for _, e := range list["data"].([]any) {
+		out = append(out, text(e.(object)["id"]))
+	}
+	return out
+}

@@ -2,16 +2,18 @@ package openaitest
 
 import "sync"
 
-// memoryLimit bounds how many prompts and responses are remembered; past it the
-// memory starts anew.
+// memoryLimit bounds how many beginnings of prompts are remembered; past it they
+// are forgotten all at once.
 const memoryLimit = 8192
 
 // memory is what outlives a call: beginnings of prompts, for the prompt cache, and
-// the ids of stored responses with their tokens, for previous_response_id.
+// the account's objects.
 type memory struct {
-	mu        sync.Mutex
-	prompts   map[uint64]struct{}
-	responses map[string]int64
+	mu      sync.Mutex
+	prompts map[uint64]struct{}
+
+	responses     shelf[*storedResponse]
+	conversations shelf[*conversation]
 }
 
 // cached returns how many of the input tokens the prompt cache holds, and how
@@ -33,24 +35,36 @@ func (m *memory) cached(prefix uint64, tokens int64) (hit, written int64) {
 	return 0, whole
 }
 
-func (m *memory) keep(id string, tokens int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.responses == nil || len(m.responses) >= memoryLimit {
-		m.responses = make(map[string]int64)
+// item finds an item of a stored response or of a conversation by its id.
+func (m *memory) item(id string) (*item, bool) {
+	for _, r := range m.responses.all() {
+		for _, items := range [][]*item{r.input, r.output} {
+			if it, ok := itemIn(items, id); ok {
+				return it, true
+			}
+		}
 	}
-	m.responses[id] = tokens
+	for _, c := range m.conversations.all() {
+		if it, ok := itemIn(c.items, id); ok {
+			return it, true
+		}
+	}
+	return nil, false
 }
 
-func (m *memory) response(id string) (tokens int64, ok bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	tokens, ok = m.responses[id]
-	return tokens, ok
+func itemIn(items []*item, id string) (*item, bool) {
+	for _, it := range items {
+		if it.id == id {
+			return it, true
+		}
+	}
+	return nil, false
 }
 
 func (m *memory) reset() {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.prompts, m.responses = nil, nil
+	m.prompts = nil
+	m.mu.Unlock()
+	m.responses.reset()
+	m.conversations.reset()
 }

@@ -153,16 +153,8 @@ func serveModels(x *exchange) error {
 	return x.deliver(list)
 }
 
-func modelOfPath(path string) string {
-	id, ok := strings.CutPrefix(path, "/v1/models/")
-	if !ok {
-		return ""
-	}
-	return id
-}
-
 func serveModel(x *exchange) error {
-	id := modelOfPath(x.r.URL.Path)
+	id := x.ids[0]
 	m, ok := x.sim.byModel[id]
 	if !ok {
 		e := unknownModel(id)

@@ -13,6 +13,9 @@ import (
 // Call is what is known about one request.
 type Call struct {
 	Method, Path, RawQuery, Host string
+	// Pattern is the path with {id} in the place of every id, for instance
+	// "/v1/responses/{id}/cancel"; empty when nothing is served there.
+	Pattern string
 	// Header is the request's; Body is whole, as it came.
 	Header http.Header
 	Body   []byte
@@ -53,6 +56,18 @@ func (c Calls) Path(path string) Calls {
 	var out Calls
 	for _, call := range c {
 		if call.Path == path {
+			out = append(out, call)
+		}
+	}
+	return out
+}
+
+// Pattern returns the calls of one method to the paths of a pattern, for instance
+// "GET" and "/v1/conversations/{id}/items".
+func (c Calls) Pattern(method, pattern string) Calls {
+	var out Calls
+	for _, call := range c {
+		if call.Method == method && call.Pattern == pattern {
 			out = append(out, call)
 		}
 	}
@@ -124,9 +139,9 @@ func (s *Sim) Units() Units {
 	defer s.rec.mu.Unlock()
 	u := Units{Total: s.rec.sum, ByKey: maps.Clone(s.rec.byKey)}
 	for e := range s.rec.running {
-		if e.generation == s.rec.generation && e.call.Usage != (Tokens{}) {
-			u.Total = u.Total.plus(e.call.Usage)
-			u.ByKey[e.call.Key] = u.ByKey[e.call.Key].plus(e.call.Usage)
+		if e.generation == s.rec.generation && e.own != (Tokens{}) {
+			u.Total = u.Total.plus(e.own)
+			u.ByKey[e.call.Key] = u.ByKey[e.call.Key].plus(e.own)
 		}
 	}
 	return u
@@ -166,16 +181,19 @@ func (s *Sim) Wait(ctx context.Context, condition func(Calls) bool) error {
 type entry struct {
 	call       Call
 	generation int
+	own        Tokens // charged while the call ran
+	late       Tokens // charged by what ran on in the background
 }
 
 // progress is what the handler knows of its own call and publishes.
 type progress struct {
-	key    string
-	fault  Kind
-	status int
-	bytes  int64
-	events int
-	usage  Tokens
+	key     string
+	pattern string
+	fault   Kind
+	status  int
+	bytes   int64
+	events  int
+	usage   Tokens
 }
 
 type recorder struct {
@@ -265,7 +283,8 @@ func (r *recorder) publish(e *entry, p progress) {
 
 func (e *entry) take(p progress) {
 	c := &e.call
-	c.Key, c.Fault, c.Status, c.Bytes, c.Events, c.Usage = p.key, p.fault, p.status, p.bytes, p.events, p.usage
+	c.Key, c.Pattern, c.Fault, c.Status, c.Bytes, c.Events = p.key, p.pattern, p.fault, p.status, p.bytes, p.events
+	e.own, c.Usage = p.usage, p.usage.plus(e.late)
 }
 
 func (r *recorder) canceled(e *entry, at time.Time) {
@@ -281,14 +300,28 @@ func (r *recorder) end(e *entry, p progress, at time.Time) {
 	e.take(p)
 	e.call.Ended = at
 	delete(r.running, e)
-	if e.generation == r.generation && p.usage != (Tokens{}) {
-		r.sum = r.sum.plus(p.usage)
-		r.byKey[p.key] = r.byKey[p.key].plus(p.usage)
-	}
+	r.charge(e, p.key, p.usage)
 	if len(r.running) == 0 && r.idle != nil {
 		close(r.idle)
 		r.idle = nil
 	}
+	r.notify()
+}
+
+func (r *recorder) charge(e *entry, key string, t Tokens) {
+	if e.generation == r.generation && t != (Tokens{}) {
+		r.sum = r.sum.plus(t)
+		r.byKey[key] = r.byKey[key].plus(t)
+	}
+}
+
+// chargeLate adds what was generated in the background for a call.
+func (r *recorder) chargeLate(e *entry, key string, t Tokens) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e.late = e.late.plus(t)
+	e.call.Usage = e.call.Usage.plus(t)
+	r.charge(e, key, t)
 	r.notify()
 }
 

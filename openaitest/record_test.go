@@ -23,7 +23,7 @@ func TestCalls(t *testing.T) {
 	req.Header.Set("X-Mine", "yes")
 	before := time.Now()
 	_, body := send(t, req)
-	send(t, request(t, srv, "/files", nil))
+	send(t, request(t, srv, "/fine_tuning/jobs", nil))
 	wait(t, srv, openaitest.Ended(2))
 	calls := srv.Calls()
 	c := calls[0]
@@ -32,7 +32,7 @@ func TestCalls(t *testing.T) {
 		"Bearer "+c.Key != req.Header.Get("Authorization") || c.Usage.Output == 0 {
 		t.Errorf("%+v", c)
 	}
-	if calls[1].Status != 404 || srv.Count("/v1/responses") != 1 || srv.Count("") != 2 || len(calls.Path("/v1/files")) != 1 || calls.Canceled() != 0 {
+	if calls[1].Status != 404 || srv.Count("/v1/responses") != 1 || srv.Count("") != 2 || len(calls.Path("/v1/fine_tuning/jobs")) != 1 || calls.Canceled() != 0 {
 		t.Errorf("%+v", calls[1])
 	}
 	srv.Reset()

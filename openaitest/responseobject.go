@@ -2,6 +2,7 @@ package openaitest
 
 import (
 	"fmt"
+	"net/http"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,6 +16,7 @@ type responseObject struct {
 	Status               string            `json:"status"`
 	Background           bool              `json:"background"`
 	CompletedAt          *int64            `json:"completed_at"`
+	Conversation         *conversationRef  `json:"conversation"`
 	Error                *responseError    `json:"error"`
 	IncompleteDetails    *incomplete       `json:"incomplete_details"`
 	Instructions         *string           `json:"instructions"`
@@ -41,6 +43,10 @@ type responseObject struct {
 	User                 *string           `json:"user"`
 	Metadata             map[string]string `json:"metadata"`
 	Extra                string            `json:"x_account,omitzero"`
+}
+
+type conversationRef struct {
+	ID string `json:"id"`
 }
 
 type responseError struct {
@@ -102,6 +108,27 @@ type reasoningItem struct {
 	Summary []any  `json:"summary"`
 }
 
+// searchItem says what a search in vector stores looked for. Results are null unless
+// they are asked for.
+type searchItem struct {
+	ID      string          `json:"id"`
+	Type    string          `json:"type"`
+	Status  string          `json:"status"`
+	Queries []string        `json:"queries"`
+	Results *[]searchResult `json:"results"`
+}
+
+type searchResult struct {
+	FileID     string         `json:"file_id"`
+	Text       string         `json:"text"`
+	Filename   string         `json:"filename"`
+	Attributes jsontext.Value `json:"attributes"`
+	Score      float64        `json:"score"`
+}
+
+// searchResults is what include names to have them.
+const searchResults = "file_search_call.results"
+
 type textPart struct {
 	Type        string `json:"type"`
 	Annotations []any  `json:"annotations"`
@@ -139,7 +166,7 @@ func (g *responseRun) begin() {
 	g.input.CachedTokens, g.input.CacheWriteTokens = x.chargeInput(g.ask)
 	g.object = responseObject{
 		ID: x.sim.ids.hex("resp_", 48), Object: "response", CreatedAt: x.sim.now().Unix(), Status: "in_progress",
-		Instructions: req.Instructions, MaxOutputTokens: req.MaxOutputTokens, MaxToolCalls: req.MaxToolCalls,
+		Background: orElse(req.Background, false), Conversation: g.ask.conversation, Instructions: req.Instructions, MaxOutputTokens: req.MaxOutputTokens, MaxToolCalls: req.MaxToolCalls,
 		Model: g.ask.model.snapshot, Output: []any{}, ParallelToolCalls: g.ask.parallel,
 		PreviousResponseID: req.PreviousResponseID, PromptCacheKey: req.PromptCacheKey,
 		PromptCacheRetention: req.PromptCacheRetention, Reasoning: req.echoReasoning(),
@@ -164,8 +191,17 @@ func (x *exchange) chargeInput(a ask) (cached, written int64) {
 	return cached, written
 }
 
-// finish sets status and usage of a response that is over.
+// finish settles a response that is over and keeps it.
 func (g *responseRun) finish(items []any) error {
+	if err := g.settle(items); err != nil {
+		return err
+	}
+	g.remember(items)
+	return nil
+}
+
+// settle sets status and usage of a response that is over.
+func (g *responseRun) settle(items []any) error {
 	o := &g.object
 	now := g.x.sim.now().Unix()
 	o.Status, o.CompletedAt, o.Output = "completed", &now, items
@@ -185,9 +221,6 @@ func (g *responseRun) finish(items []any) error {
 		}
 		o.Usage = usage
 	}
-	if o.Store {
-		g.x.sim.memory.keep(o.ID, g.ask.tokens+out)
-	}
 	return nil
 }
 
@@ -201,7 +234,8 @@ func (g *responseRun) failed() {
 func (g *responseRun) answer() error {
 	if g.x.fault.Kind == Failed {
 		g.failed()
-		g.x.sendJSON(200, g.object)
+		g.remember(nil)
+		g.x.sendJSON(http.StatusOK, g.object)
 		return nil
 	}
 	if err := g.finish(g.items()); err != nil {

@@ -2,6 +2,7 @@ package openaitest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -62,8 +63,11 @@ func serveResponses(x *exchange) error {
 	}
 	g := &responseRun{x: x, req: &req, ask: a, plan: x.compose(a, 0)}
 	g.begin()
-	if req.Stream {
+	switch {
+	case req.Stream:
 		return g.stream()
+	case g.object.Background:
+		return g.startBackground()
 	}
 	return g.answer()
 }
@@ -81,7 +85,8 @@ func (x *exchange) askResponses(req *createResponse) (ask, *apiError) {
 		req.check(),
 		atLeast("max_output_tokens", req.MaxOutputTokens, 16),
 		oneOf("truncation", req.Truncation, "auto", "disabled"),
-		req.notSimulated(),
+		readInclude(req.Include),
+		req.checkState(),
 	); e != nil {
 		return a, e
 	}
@@ -93,19 +98,21 @@ func (x *exchange) askResponses(req *createResponse) (ask, *apiError) {
 	}
 	return a, firstProblem(
 		x.previous(req, &a),
-		req.readInput(&a),
+		x.continued(req, &a),
+		x.readInput(req, &a),
 		req.readTools(&a),
 		req.readText(&a),
 		req.readReasoning(&a),
 	)
 }
 
-func (req *createResponse) notSimulated() *apiError {
+// checkState checks what concerns the account's objects and needs no look at them.
+func (req *createResponse) checkState() *apiError {
 	switch {
-	case req.Background != nil && *req.Background:
-		return badRequest("background", "unsupported_parameter", "Background runs are not simulated.")
-	case present(req.Conversation):
-		return &apiError{Status: http.StatusNotFound, Type: "invalid_request_error", Param: "conversation", Message: "Conversation not found."}
+	case orElse(req.Background, false) && !orElse(req.Store, true):
+		return badRequest("background", "unsupported_parameter", "Background mode requires 'store' to be true.")
+	case present(req.Conversation) && req.PreviousResponseID != nil:
+		return badRequest("", "mutually_exclusive_parameters", "Mutually exclusive parameters: 'previous_response_id' and 'conversation'. Ensure you are only providing one of these parameters.")
 	case present(req.Prompt):
 		return &apiError{Status: http.StatusNotFound, Type: "invalid_request_error", Param: "prompt", Code: "prompt_not_found", Message: "Prompt not found."}
 	}
@@ -117,34 +124,96 @@ func (x *exchange) previous(req *createResponse, a *ask) *apiError {
 		return nil
 	}
 	id := *req.PreviousResponseID
-	tokens, ok := x.sim.memory.response(id)
+	r, ok := x.sim.memory.responses.get(id)
 	if !ok {
 		return badRequest("previous_response_id", "previous_response_not_found", "Previous response with id '%s' not found.", id)
 	}
-	a.tokens += tokens
+	before := a.tokens
+	a.continueFrom(r.all())
+	a.tokens = before + r.tokens
 	return nil
 }
 
-func (req *createResponse) readInput(a *ask) *apiError {
+// continued takes over what the conversation holds, which is named by its id or in
+// an object.
+func (x *exchange) continued(req *createResponse, a *ask) *apiError {
+	if !present(req.Conversation) {
+		return nil
+	}
+	var named struct {
+		ID *string `json:"id"`
+	}
+	if req.Conversation.Kind() == '"' {
+		named.ID = new(string)
+		if e := decodePart(req.Conversation, named.ID, "conversation"); e != nil {
+			return e
+		}
+	} else if err := decode(req.Conversation, &named); err != nil {
+		err.Param = "conversation"
+		return err
+	}
+	if named.ID == nil {
+		return missing("conversation.id")
+	}
+	c, ok := x.sim.memory.conversations.get(*named.ID)
+	if !ok {
+		e := unknownConversation(*named.ID)
+		e.Param = "conversation"
+		return e
+	}
+	a.conversation = &conversationRef{c.id}
+	a.continueFrom(c.items)
+	return nil
+}
+
+func (a *ask) continueFrom(items []*item) {
+	a.history = items
+	for _, it := range items {
+		a.take(it)
+	}
+}
+
+func (x *exchange) readInput(req *createResponse, a *ask) *apiError {
 	if !present(req.Input) {
 		return missing("input")
 	}
 	a.tokens += 3
 	if req.Input.Kind() == '"' {
-		if e := decodePart(req.Input, &a.prompt, "input"); e != nil {
+		var text string
+		if e := decodePart(req.Input, &text, "input"); e != nil {
 			return e
 		}
-		a.count(a.prompt)
+		before := a.tokens
+		a.prompt, a.answering = text, false
+		a.count(text)
+		raw := members{{"role", jsontext.Value(`"user"`)}, {"content", req.Input}}.value()
+		it := x.newItem(raw, inputItem{Role: "user"})
+		it.text, it.tokens = text, a.tokens-before
+		a.items = []*item{it}
 		return nil
 	}
-	var items []inputItem
-	if e := decodePart(req.Input, &items, "input"); e != nil {
+	var raws []jsontext.Value
+	if e := decodePart(req.Input, &raws, "input"); e != nil {
 		return e
 	}
-	calls := map[string]bool{}
-	for i, it := range items {
-		if e := it.read(a, calls, paramAt("input", i), req.PreviousResponseID != nil); e != nil {
+	for i, raw := range raws {
+		it, e := x.readItem(raw, a, paramAt("input", i))
+		if e != nil {
 			return e
+		}
+		a.items = append(a.items, it)
+	}
+	return a.checkOutputs()
+}
+
+// checkOutputs holds every output of a tool against the calls before it.
+func (a *ask) checkOutputs() *apiError {
+	for _, it := range a.items {
+		switch it.kind {
+		case "function_call_output", "custom_tool_call_output":
+			if !slices.Contains(a.openCalls, it.callID) {
+				return badRequest("input", "", "No tool call found for function call output with call_id %s.", it.callID)
+			}
 		}
 	}
 	return nil
@@ -152,41 +221,47 @@ func (req *createResponse) readInput(a *ask) *apiError {
 
 func paramAt(name string, i int) string { return name + "[" + itoa(i) + "]" }
 
-func (it inputItem) read(a *ask, calls map[string]bool, param string, chained bool) *apiError {
+// read counts an item and returns the text of a message.
+func (it inputItem) read(x *exchange, a *ask, param string) (string, *apiError) {
 	a.tokens += 4
+	if e := knownItem(it.Type, param); e != nil {
+		return "", e
+	}
 	switch it.Type {
 	case "", "message":
-		return it.readMessage(a, param)
+		return it.readMessage(x, a, param)
 	case "function_call", "custom_tool_call":
-		calls[it.CallID] = true
+		a.openCalls = append(a.openCalls, it.CallID)
 		a.count(it.Arguments + it.Input)
 	case "function_call_output", "custom_tool_call_output":
-		if !calls[it.CallID] && !chained {
-			return badRequest("input", "", "No tool call found for function call output with call_id %s.", it.CallID)
-		}
 		a.answering = true
 		a.count(string(it.Output))
-	case "item_reference":
-		return &apiError{Status: http.StatusNotFound, Type: "invalid_request_error", Param: "input", Message: "Item with id '" + it.ID + "' not found."}
 	}
-	return nil
+	return "", nil
 }
 
-func (it inputItem) readMessage(a *ask, param string) *apiError {
+func knownItem(kind, param string) *apiError {
+	if kind == "" || slices.Contains(itemKinds(), kind) {
+		return nil
+	}
+	return oneOf(param+".type", &kind, itemKinds()...)
+}
+
+func (it inputItem) readMessage(x *exchange, a *ask, param string) (string, *apiError) {
 	if e := oneOf(param+".role", &it.Role, "assistant", "system", "developer", "user"); e != nil {
-		return e
+		return "", e
 	}
 	if !present(it.Content) {
-		return missing(param + ".content")
+		return "", missing(param + ".content")
 	}
 	text, e := a.readContent(it.Content, param+".content")
 	if e != nil {
-		return e
+		return "", e
 	}
 	if it.Role == "user" {
 		a.prompt, a.answering = text, false
 	}
-	return nil
+	return text, nil
 }
 
 // readContent counts the content of a message and returns its text.

@@ -1,5 +1,7 @@
 package openaitest
 
+import "errors"
+
 // Events of a streamed response, as OpenAI's document has them.
 type (
 	stateEvent struct {
@@ -69,7 +71,34 @@ func (g *responseRun) stream() error {
 		return err
 	}
 	g.st = st
-	for _, name := range []string{"response.created", "response.in_progress"} {
+	g.remember(nil)
+	if err := g.streamRun(); err != nil {
+		return errors.Join(err, g.abandon())
+	}
+	return nil
+}
+
+// abandon ends a response whose stream broke off: one in the background comes about
+// all the same.
+func (g *responseRun) abandon() error {
+	if !g.object.running() {
+		return nil
+	}
+	if g.object.Background {
+		g.x.progress.usage.Output, g.x.progress.usage.Reasoning = g.plan.outputTokens(), g.plan.reasoning
+		return g.finish(g.items())
+	}
+	g.object.Status = "cancelled"
+	g.remember(nil)
+	return nil
+}
+
+func (g *responseRun) streamRun() error {
+	states := []string{"response.created", "response.in_progress"}
+	if g.object.Background {
+		states = []string{"response.created", "response.queued", "response.in_progress"}
+	}
+	for _, name := range states {
 		if err := g.state(name); err != nil {
 			return err
 		}
@@ -82,10 +111,14 @@ func (g *responseRun) stream() error {
 		return err
 	}
 	name := "response." + g.object.Status
-	return st.last(name, stateEvent{name, g.next(), g.object})
+	return g.st.last(name, stateEvent{name, g.next(), g.object})
 }
 
 func (g *responseRun) state(name string) error {
+	g.object.Status = "in_progress"
+	if g.object.Background && name != "response.in_progress" {
+		g.object.Status = "queued"
+	}
 	return g.st.event(name, stateEvent{name, g.next(), g.object})
 }
 
@@ -95,6 +128,7 @@ func (g *responseRun) failEvent() (string, any) {
 	g.seq--
 	if g.x.fault.Kind == Failed {
 		g.failed()
+		g.remember(nil)
 		return "response.failed", stateEvent{"response.failed", g.next(), g.object}
 	}
 	e := g.x.serverError()

@@ -14,6 +14,10 @@ import (
 // [Options.Delta] says otherwise.
 const DefaultDelta = 2 * time.Millisecond
 
+// DefaultBackground is how long a response in the background takes unless
+// [Options.Background] says otherwise.
+const DefaultBackground = 200 * time.Millisecond
+
 // MaxBody is the size of the largest request body that is read, in bytes;
 // larger ones are answered with 413.
 const MaxBody = 64 << 20
@@ -32,6 +36,9 @@ type Options struct {
 	Delta time.Duration
 	// Latency is the pause before the headers of every generated answer.
 	Latency time.Duration
+	// Background is how long a response takes that is made in the background: the
+	// first half of it queued, the second in progress. 0 means [DefaultBackground].
+	Background time.Duration
 	// Now is the clock for created times and cookies; nil means time.Now.
 	// Times of the record are always real ones.
 	Now func() time.Time
@@ -64,6 +71,8 @@ type Sim struct {
 	faults faultList
 	rec    recorder
 	memory memory
+	routes []route
+	runs   time.Duration
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -95,6 +104,10 @@ func New(o Options) *Sim {
 	if s.project == "" {
 		s.project = s.ids.base62("proj_", 24)
 	}
+	s.routes = routeTable()
+	if s.runs = o.Background; s.runs <= 0 {
+		s.runs = DefaultBackground
+	}
 	s.models = modelList(o.Models)
 	s.byModel = make(map[string]modelInfo, len(s.models))
 	for _, m := range s.models {
@@ -117,30 +130,6 @@ func (s *Sim) SetDelta(d time.Duration) { s.delta.Store(int64(max(d, 0))) }
 func (s *Sim) Close() {
 	s.closeOnce.Do(func() { close(s.closing) })
 	s.rec.drain()
-}
-
-type route struct {
-	method string
-	serve  func(*exchange) error
-}
-
-func routeOf(path string) (route, bool) {
-	switch path {
-	case "/v1/responses":
-		return route{http.MethodPost, serveResponses}, true
-	case "/v1/chat/completions":
-		return route{http.MethodPost, serveChat}, true
-	case "/v1/embeddings":
-		return route{http.MethodPost, serveEmbeddings}, true
-	case "/v1/moderations":
-		return route{http.MethodPost, serveModerations}, true
-	case "/v1/models":
-		return route{http.MethodGet, serveModels}, true
-	}
-	if id := modelOfPath(path); id != "" {
-		return route{http.MethodGet, serveModel}, true
-	}
-	return route{}, false
 }
 
 // ServeHTTP answers one call as OpenAI would.
