@@ -259,7 +259,9 @@ type chatObject struct {
 	Usage             *chatUsage   `json:"usage,omitzero"`
 	ServiceTier       string       `json:"service_tier"`
 	SystemFingerprint string       `json:"system_fingerprint"`
-	Extra             string       `json:"x_account,omitzero"`
+	// Metadata is there when the completion is stored.
+	Metadata map[string]string `json:"metadata,omitzero"`
+	Extra    string            `json:"x_account,omitzero"`
 }
 
 type chatChoice struct {
@@ -358,16 +360,28 @@ func (g *chatRun) answer() error {
 		g.x.sendJSON(http.StatusOK, errorBody{g.x.serverError().object()})
 		return nil
 	}
+	for _, p := range g.plans {
+		g.x.progress.usage.Output += p.outputTokens()
+		g.x.progress.usage.Reasoning += p.reasoning
+	}
+	o := g.object()
+	g.remember(o)
+	return g.x.deliver(o)
+}
+
+// object is the whole completion.
+func (g *chatRun) object() chatObject {
 	o := chatObject{
 		ID: g.id, Object: "chat.completion", Created: g.created, Model: g.ask.model.snapshot,
 		Usage: g.usage(), ServiceTier: g.req.serviceTier(), SystemFingerprint: g.fingerprint(), Extra: g.x.extra(),
 	}
+	if orElse(g.req.Store, false) {
+		o.Metadata = orEmpty(g.req.Metadata)
+	}
 	for i, p := range g.plans {
 		o.Choices = append(o.Choices, g.choice(i, p))
-		g.x.progress.usage.Output += p.outputTokens()
-		g.x.progress.usage.Reasoning += p.reasoning
 	}
-	return g.x.deliver(o)
+	return o
 }
 
 func (g *chatRun) choice(index int, p plan) chatChoice {

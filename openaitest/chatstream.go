@@ -68,6 +68,7 @@ func (g *chatRun) stream() error {
 			return err
 		}
 	}
+	g.remember(g.object())
 	return st.last("", doneMark{})
 }
 

@@ -85,8 +85,9 @@ func nullable(v any) any {
 	return v
 }
 
-// mend lifts the two places where the document's own examples break its schemas (a
-// response has "user": null, and "usage": null until it is over) and writes recursion,
+// mend lifts the places where the document's own examples break its schemas (a response
+// has "user": null, and "usage": null until it is over; the messages of a stored chat have
+// other roles than the assistant's) and writes recursion,
 // which the document takes from an older draft, as 2020-12 has it.
 func (d *document) mend(t *testing.T) {
 	t.Helper()
@@ -95,6 +96,11 @@ func (d *document) mend(t *testing.T) {
 	}
 	properties := at(t, d.raw, "components", "schemas", "ModelResponseProperties", "properties").(object)
 	properties["user"] = object{"anyOf": []any{properties["user"], object{"type": "null"}}}
+	message := at(t, d.raw, "components", "schemas", "ChatCompletionMessageList", "properties", "data", "items", "allOf").([]any)
+	listed := maps.Clone(at(t, d.raw, "components", "schemas", "ChatCompletionResponseMessage").(object))
+	listed["properties"] = maps.Clone(listed["properties"].(object))
+	listed["properties"].(object)["role"] = object{"type": "string"}
+	message[0] = listed
 	parts := at(t, d.raw, "components", "schemas", "Response", "allOf").([]any)
 	own := at(t, parts[len(parts)-1], "properties").(object)
 	own["usage"] = object{"anyOf": []any{own["usage"], object{"type": "null"}}}

@@ -14,6 +14,7 @@ type memory struct {
 
 	responses     shelf[*storedResponse]
 	conversations shelf[*conversation]
+	chats         shelf[*storedChat]
 }
 
 // cached returns how many of the input tokens the prompt cache holds, and how
@@ -67,4 +68,5 @@ func (m *memory) reset() {
 	m.mu.Unlock()
 	m.responses.reset()
 	m.conversations.reset()
+	m.chats.reset()
 }
