@@ -119,5 +119,8 @@ func oneOf(param string, v *string, allowed ...string) *apiError {
 		return nil
 	}
 	last := len(allowed) - 1
+	if last == 0 {
+		return badRequest(param, "invalid_value", "Invalid value: '%s'. Value must be '%s'.", *v, allowed[0])
+	}
 	return badRequest(param, "invalid_value", "Invalid value: '%s'. Supported values are: '%s', and '%s'.", *v, strings.Join(allowed[:last], "', '"), allowed[last])
 }

@@ -70,10 +70,12 @@ type callsView struct {
 type callView struct {
 	Method     string      `json:"method"`
 	Path       string      `json:"path"`
+	Pattern    string      `json:"pattern"`
 	RawQuery   string      `json:"raw_query"`
 	Host       string      `json:"host"`
 	Header     http.Header `json:"header"`
 	Body       string      `json:"body"`
+	Parts      []partView  `json:"parts,omitzero"`
 	Key        string      `json:"key"`
 	Fault      Kind        `json:"fault"`
 	Status     int         `json:"status"`
@@ -86,9 +88,23 @@ type callView struct {
 	Usage      Tokens      `json:"usage"`
 }
 
+type partView struct {
+	Name     string `json:"name"`
+	FileName string `json:"filename"`
+	Type     string `json:"type"`
+	Size     int64  `json:"size"`
+	SHA256   string `json:"sha256"`
+	Value    string `json:"value"`
+}
+
 func viewOf(c Call) callView {
+	var parts []partView
+	for _, p := range c.Parts {
+		p.Value = strings.ToValidUTF8(p.Value, "\uFFFD")
+		parts = append(parts, partView(p))
+	}
 	return callView{
-		c.Method, c.Path, c.RawQuery, c.Host, c.Header, strings.ToValidUTF8(string(c.Body), "\uFFFD"), c.Key, c.Fault,
+		c.Method, c.Path, c.Pattern, c.RawQuery, c.Host, c.Header, strings.ToValidUTF8(string(c.Body), "\uFFFD"), parts, c.Key, c.Fault,
 		c.Status, c.Started, c.Ended, c.Canceled, c.CanceledAt, c.Bytes, c.Events, c.Usage,
 	}
 }

@@ -37,6 +37,7 @@ type exchange struct {
 	hugeSent  bool
 	route     route
 	ids       []string // in the path
+	form      form
 	progress  progress
 }
 
@@ -74,7 +75,8 @@ func (x *exchange) end() {
 func (x *exchange) serve() error {
 	read := x.readBody()
 	x.accountHeaders()
-	x.sim.rec.arrived(x.entry, x.body)
+	x.form = parseForm(x.r.Header.Get("Content-Type"), x.body)
+	x.sim.rec.arrived(x.entry, x.body, x.form)
 	if read != nil {
 		return read
 	}

@@ -15,6 +15,8 @@ type memory struct {
 	responses     shelf[*storedResponse]
 	conversations shelf[*conversation]
 	chats         shelf[*storedChat]
+	files         shelf[*file]
+	uploads       shelf[*upload]
 }
 
 // cached returns how many of the input tokens the prompt cache holds, and how
@@ -69,4 +71,6 @@ func (m *memory) reset() {
 	m.responses.reset()
 	m.conversations.reset()
 	m.chats.reset()
+	m.files.reset()
+	m.uploads.reset()
 }

@@ -16,9 +16,12 @@ type Call struct {
 	// Pattern is the path with {id} in the place of every id, for instance
 	// "/v1/responses/{id}/cancel"; empty when nothing is served there.
 	Pattern string
-	// Header is the request's; Body is whole, as it came.
+	// Header is the request's; Body is whole, as it came, but for multipart bodies
+	// of more than 1 MiB, where it is empty.
 	Header http.Header
 	Body   []byte
+	// Parts are those of a multipart body, in their order.
+	Parts []Part
 	// Key is the bearer key that was presented and accepted, else empty.
 	Key string
 	// Fault is the fault that struck, else empty.
@@ -267,10 +270,15 @@ func (r *recorder) begin(req *http.Request) *entry {
 	return e
 }
 
-func (r *recorder) arrived(e *entry, body []byte) {
+func (r *recorder) arrived(e *entry, body []byte, f form) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e.call.Body = body
+	if len(f.parts) > 0 {
+		e.call.Parts = f.record()
+	}
+	if len(f.parts) == 0 || len(body) <= keptForm {
+		e.call.Body = body
+	}
 	r.notify()
 }
 

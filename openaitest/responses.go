@@ -45,6 +45,7 @@ type contentPart struct {
 	Text     string `json:"text"`
 	Refusal  string `json:"refusal"`
 	FileData string `json:"file_data"`
+	FileID   string `json:"file_id"`
 }
 
 func present(v jsontext.Value) bool { return len(v) > 0 && v.Kind() != 'n' }
@@ -254,6 +255,9 @@ func (it inputItem) readMessage(x *exchange, a *ask, param string) (string, *api
 	if !present(it.Content) {
 		return "", missing(param + ".content")
 	}
+	if e := x.countFiles(it.Content, a, param+".content"); e != nil {
+		return "", e
+	}
 	text, e := a.readContent(it.Content, param+".content")
 	if e != nil {
 		return "", e
@@ -262,6 +266,30 @@ func (it inputItem) readMessage(x *exchange, a *ask, param string) (string, *api
 		a.prompt, a.answering = text, false
 	}
 	return text, nil
+}
+
+// countFiles finds the files that the parts of a message name by their ids. A file
+// that is no image counts as its text would.
+func (x *exchange) countFiles(raw jsontext.Value, a *ask, param string) *apiError {
+	var parts []contentPart
+	if raw.Kind() != '[' || json.Unmarshal(raw, &parts) != nil {
+		return nil // readContent says what is wrong
+	}
+	for i, p := range parts {
+		if p.FileID == "" {
+			continue
+		}
+		f, e := x.file(p.FileID)
+		if e != nil {
+			e.Param = paramAt(param, i) + ".file_id"
+			e.Message = "File with id '" + p.FileID + "' not found."
+			return e
+		}
+		if p.Type == "input_file" {
+			a.tokens += (f.object.Bytes + 3) / 4
+		}
+	}
+	return nil
 }
 
 // readContent counts the content of a message and returns its text.

@@ -123,12 +123,20 @@ func (x *exchange) deliver(v any) error {
 	if err != nil {
 		return fmt.Errorf("openaitest: answer does not marshal: %w", err)
 	}
+	return x.deliverBody("application/json", body)
+}
+
+// deliverBody is deliver for a body that is there already, of any content type.
+func (x *exchange) deliverBody(contentType string, body []byte) error {
 	h := x.w.Header()
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", contentType)
 	switch x.fault.Kind { //nolint:exhaustive // the others are in the answer itself, or in half
 	case Truncated, End:
 		body = body[:len(body)/2]
 	case InvalidJSON:
+		if contentType != "application/json" {
+			body = []byte("neither JSON nor what was asked for\n")
+		}
 		body = []byte(strings.Replace(string(body), `":`, `"=`, 1))
 	case ContentType:
 		h.Set("Content-Type", x.fault.contentType())
