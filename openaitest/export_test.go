@@ -17,10 +17,15 @@ func Split(text string) []string { return split(text) }
 // RequestMembers returns the names of the members that requests may have.
 func RequestMembers() map[string][]string {
 	return map[string][]string{
-		"/v1/responses":        memberNames(reflect.TypeFor[createResponse]()),
-		"/v1/chat/completions": memberNames(reflect.TypeFor[createChat]()),
-		"/v1/embeddings":       memberNames(reflect.TypeFor[createEmbedding]()),
-		"/v1/moderations":      memberNames(reflect.TypeFor[createModeration]()),
+		"/v1/responses":             memberNames(reflect.TypeFor[createResponse]()),
+		"/v1/chat/completions":      memberNames(reflect.TypeFor[createChat]()),
+		"/v1/embeddings":            memberNames(reflect.TypeFor[createEmbedding]()),
+		"/v1/moderations":           memberNames(reflect.TypeFor[createModeration]()),
+		"/v1/images/generations":    memberNames(reflect.TypeFor[createImage]()),
+		"/v1/images/edits":          memberNames(reflect.TypeFor[editImage]()),
+		"/v1/uploads":               memberNames(reflect.TypeFor[createUpload]()),
+		"/v1/uploads/{id}/complete": memberNames(reflect.TypeFor[completeUpload]()),
+		"/v1/conversations":         memberNames(reflect.TypeFor[createConversation]()),
 	}
 }
 

@@ -11,6 +11,9 @@ const (
 	generates modelKind = iota
 	embeds
 	moderates
+	draws
+	speaks
+	transcribes
 )
 
 // modelInfo is one model. Answers name its snapshot, as OpenAI's do.
@@ -46,6 +49,19 @@ func builtIn() []modelInfo {
 		{"text-embedding-3-large", "text-embedding-3-large", 1705953180},
 		{"text-embedding-ada-002", "text-embedding-ada-002-v2", 1671217299},
 		{"omni-moderation-latest", "omni-moderation-2024-09-26", 1731689265},
+		{"gpt-image-2", "gpt-image-2-2026-04-21", 1776700000},
+		{"gpt-image-1.5", "gpt-image-1.5", 1765000000},
+		{"gpt-image-1", "gpt-image-1", 1745517030},
+		{"gpt-image-1-mini", "gpt-image-1-mini", 1758845821},
+		{"dall-e-3", "dall-e-3", 1698785189},
+		{"dall-e-2", "dall-e-2", 1698798177},
+		{"gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-12-15", 1742403959},
+		{"tts-1", "tts-1", 1681940951},
+		{"tts-1-hd", "tts-1-hd", 1699046015},
+		{"gpt-4o-transcribe", "gpt-4o-transcribe", 1742068463},
+		{"gpt-4o-mini-transcribe", "gpt-4o-mini-transcribe-2025-12-15", 1742068596},
+		{"gpt-4o-transcribe-diarize", "gpt-4o-transcribe-diarize", 1750798887},
+		{"whisper-1", "whisper-1", 1677532384},
 	}
 	out := make([]modelInfo, 0, 2*len(rows))
 	for _, r := range rows {
@@ -68,6 +84,12 @@ func describe(id, snapshot string, created int64) modelInfo {
 		}
 	case strings.HasPrefix(id, "omni-moderation"), strings.HasPrefix(id, "text-moderation"):
 		m.kind = moderates
+	case strings.Contains(id, "gpt-image"), strings.HasPrefix(id, "dall-e"):
+		m.kind = draws
+	case strings.HasPrefix(id, "tts"), strings.Contains(id, "-tts"):
+		m.kind = speaks
+	case strings.HasPrefix(id, "whisper"), strings.Contains(id, "-transcribe"):
+		m.kind = transcribes
 	case strings.HasPrefix(id, "gpt-5"), strings.HasPrefix(id, "o1"), strings.HasPrefix(id, "o3"), strings.HasPrefix(id, "o4"):
 		m.reasons = true
 	}
@@ -116,6 +138,9 @@ func (x *exchange) model(id string, kind modelKind) (modelInfo, *apiError) {
 	case moderates:
 		e.Status = http.StatusBadRequest
 		e.Message = "Invalid value for 'model': " + id + " is not a moderation model."
+	default:
+		e.Status = http.StatusBadRequest
+		e.Message = "Invalid value for 'model': " + id + " is not supported in this endpoint."
 	}
 	return m, e
 }

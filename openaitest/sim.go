@@ -28,7 +28,8 @@ type Options struct {
 	Keys []string
 	// Models are the ids that exist. None means a list of OpenAI's own models.
 	// A name that begins with "text-embedding" embeds, one that begins with
-	// "omni-moderation" or "text-moderation" moderates, any other generates.
+	// "omni-moderation" or "text-moderation" moderates, "gpt-image" and "dall-e" draw,
+	// "tts" speaks, "whisper" and "-transcribe" transcribe; any other generates.
 	Models []string
 	// Delta is the pause before each delta of a stream: 0 means
 	// [DefaultDelta], less than 0 none. [Sim.SetDelta] and the request header
