@@ -395,7 +395,7 @@ var requestSchemas = map[string]string{
 	"/v1/responses": "CreateResponse", "/v1/chat/completions": "CreateChatCompletionRequest",
 	"/v1/embeddings": "CreateEmbeddingRequest", "/v1/moderations": "CreateModerationRequest",
 	"/v1/images/generations": "CreateImageRequest", "/v1/images/edits": "EditImageBodyJsonParam",
-	"/v1/uploads": "CreateUploadRequest", "/v1/uploads/{id}/complete": "CompleteUploadRequest", "/v1/conversations": "CreateConversationBody",
+	"/v1/audio/speech": "CreateSpeechRequest", "/v1/uploads": "CreateUploadRequest", "/v1/uploads/{id}/complete": "CompleteUploadRequest", "/v1/conversations": "CreateConversationBody",
 }
 
 // TestRequestMembersAreTheDocuments holds the members that a request may have

@@ -23,6 +23,7 @@ func RequestMembers() map[string][]string {
 		"/v1/moderations":           memberNames(reflect.TypeFor[createModeration]()),
 		"/v1/images/generations":    memberNames(reflect.TypeFor[createImage]()),
 		"/v1/images/edits":          memberNames(reflect.TypeFor[editImage]()),
+		"/v1/audio/speech":          memberNames(reflect.TypeFor[createSpeech]()),
 		"/v1/uploads":               memberNames(reflect.TypeFor[createUpload]()),
 		"/v1/uploads/{id}/complete": memberNames(reflect.TypeFor[completeUpload]()),
 		"/v1/conversations":         memberNames(reflect.TypeFor[createConversation]()),

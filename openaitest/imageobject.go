@@ -74,8 +74,8 @@ type imageEvent struct {
 	Extra        string      `json:"x_account,omitzero"`
 }
 
-// imageError ends a stream of images that fails.
-type imageError struct {
+// failureEvent ends a stream of images or sound that fails.
+type failureEvent struct {
 	Type  string      `json:"type"`
 	Error errorObject `json:"error"`
 }
@@ -193,7 +193,7 @@ func (g *imageRun) picture(i int) string {
 
 // stream sends the partial images that were asked for, then the whole ones.
 func (g *imageRun) stream() error {
-	st, err := g.x.openStream(func() (string, any) { return "error", imageError{"error", g.x.serverError().object()} })
+	st, err := g.x.openStream(func() (string, any) { return "error", failureEvent{"error", g.x.serverError().object()} })
 	if err != nil {
 		return err
 	}
