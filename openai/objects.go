@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"slices"
 	"strings"
 
 	"claviger.dev/claviger"
@@ -13,7 +14,7 @@ const maxRefs = 128
 // reference is the id of an object that the caller must own. Whether they do is
 // not known here: the id goes into the call's Objects.
 func reference(kind string) *shape {
-	return &shape{kinds: kString, least: 1, most: maxID, check: func(w *walker, v jsonx.Value) error {
+	return &shape{kinds: kString, least: 1, most: maxID, refers: kind, check: func(w *walker, v jsonx.Value) error {
 		id := strings.Clone(v.Str())
 		if strings.IndexFunc(id, notModel) >= 0 {
 			return w.refuse("", whyNoObject)
@@ -25,6 +26,62 @@ func reference(kind string) *shape {
 		c.Objects = append(c.Objects, claviger.ObjectRef{Kind: kind, ID: id, Param: w.param("")})
 		return nil
 	}}
+}
+
+// References lists the places of a body where an id of somebody's object may
+// stand, as "tools[].vector_store_ids[]".
+func References(row *Row) []string {
+	var out []string
+	for _, o := range []*object{row.object, row.form} {
+		if o != nil {
+			out = o.references("", out)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (o *object) references(prefix string, out []string) []string {
+	for i := range o.fields {
+		f := &o.fields[i]
+		if f.rule == refuse || f.is == nil {
+			continue
+		}
+		place := f.name
+		if prefix != "" {
+			place = prefix + "." + f.name
+		}
+		out = f.is.references(place, out)
+	}
+	return out
+}
+
+func (s *shape) references(place string, out []string) []string {
+	if s.refers != "" {
+		out = append(out, place)
+	}
+	if s.elem != nil {
+		out = s.elem.references(place+"[]", out)
+	}
+	if s.object != nil {
+		out = s.object.references(place, out)
+	}
+	if s.union != nil {
+		out = s.union.references(place, out)
+	}
+	return out
+}
+
+func (u *union) references(place string, out []string) []string {
+	for i := range u.variants {
+		if o := u.variants[i].object; o != nil {
+			out = o.references(place, out)
+		}
+		if n := u.variants[i].union; n != nil {
+			out = n.references(place, out)
+		}
+	}
+	return out
 }
 
 // takeGiven leaves a null out.

@@ -58,6 +58,8 @@ type shape struct {
 	each *shape
 	// union chooses the object by a member.
 	union *union
+	// refers is the kind of object whose id a string is; empty for no id.
+	refers string
 	// check judges a value after its kind was found right.
 	check func(w *walker, v jsonx.Value) error
 }
