@@ -29,6 +29,7 @@ type ask struct {
 	items        []*item
 	openCalls    []string
 	conversation *conversationRef
+	fileSearch   *fileSearch
 }
 
 type tool struct {

@@ -7,8 +7,9 @@
 //	client := openai.NewClient(option.WithBaseURL(srv.URL), option.WithAPIKey(srv.Key()))
 //
 // Served are, plain and, where OpenAI has it, streamed: responses (stored ones and runs
-// in the background too), conversations and their items, chat completions, embeddings,
-// moderations and models. Answers and events follow OpenAI's published OpenAPI
+// in the background too), conversations and their items, chat completions (stored ones
+// too), embeddings, moderations, models, files, uploads, vector stores, images
+// (generations and edits) and audio (speech, transcriptions, translations). Answers and events follow OpenAI's published OpenAPI
 // document (version 2.3.0), and so do the members that a request may have: what
 // OpenAI refuses (unknown members, wrong types, values out of range, unknown
 // models, missing keys) is refused here with the same status, type, code and
@@ -37,6 +38,7 @@
 //   - "write N words": an answer of N words, which is N deltas (at most 100,000).
 //   - "repeat after me: TEXT": the rest of the message, word for word.
 //   - "think first": 64 reasoning tokens; a reasoning effort has a like effect.
+//   - "[[say:TEXT]]", inside the bytes of a recording: what it is transcribed to.
 //   - "flag as CATEGORY", on /v1/moderations: that category is flagged, for
 //     instance "flag as violence/graphic".
 //
@@ -62,7 +64,7 @@
 //
 // # What it recorded
 //
-// [Sim.Calls] returns every call with headers, body, times, and whether and when
+// [Sim.Calls] returns every call with headers, body (of a multipart one the parts), times, and whether and when
 // the client left; [Sim.Wait] waits for a state of that record, so that no test
 // has to sleep; [Sim.Units] says what was charged in all and to each key.
 //
@@ -74,7 +76,10 @@
 //
 // # What it does not do
 //
-// There are no stored prompts and no hosted tools (they are echoed and never run).
+// There are no stored prompts, and no hosted tools but file_search, which looks for
+// the last user message (the others are echoed and never run). Pictures have one pixel
+// and speech is silent. Images before gpt-image, tts-1 and whisper-1 are billed by other
+// things than tokens, and charge none.
 // A stored response is not streamed again. Requests may not repeat a member's name:
 // OpenAI takes the last one, the simulation refuses, since a gateway should never
 // send such a body.

@@ -189,6 +189,10 @@ var eventSchemas = map[string]string{
 	"response.function_call_arguments.done":  "ResponseFunctionCallArgumentsDoneEvent",
 	"response.custom_tool_call_input.delta":  "ResponseCustomToolCallInputDeltaEvent",
 	"response.custom_tool_call_input.done":   "ResponseCustomToolCallInputDoneEvent",
+	"response.output_text.annotation.added":  "ResponseOutputTextAnnotationAddedEvent",
+	"response.file_search_call.in_progress":  "ResponseFileSearchCallInProgressEvent",
+	"response.file_search_call.searching":    "ResponseFileSearchCallSearchingEvent",
+	"response.file_search_call.completed":    "ResponseFileSearchCallCompletedEvent",
 	"response.completed":                     "ResponseCompletedEvent",
 	"response.incomplete":                    "ResponseIncompleteEvent",
 	"response.failed":                        "ResponseFailedEvent",
@@ -395,6 +399,9 @@ var requestSchemas = map[string]string{
 	"/v1/responses": "CreateResponse", "/v1/chat/completions": "CreateChatCompletionRequest",
 	"/v1/embeddings": "CreateEmbeddingRequest", "/v1/moderations": "CreateModerationRequest",
 	"/v1/images/generations": "CreateImageRequest", "/v1/images/edits": "EditImageBodyJsonParam",
+	"/v1/vector_stores": "CreateVectorStoreRequest", "/v1/vector_stores/{id}": "UpdateVectorStoreRequest",
+	"/v1/vector_stores/{id}/search": "VectorStoreSearchRequest", "/v1/vector_stores/{id}/files": "CreateVectorStoreFileRequest",
+	"/v1/vector_stores/{id}/files/{id}": "UpdateVectorStoreFileAttributesRequest", "/v1/vector_stores/{id}/file_batches": "CreateVectorStoreFileBatchRequest",
 	"/v1/audio/speech": "CreateSpeechRequest", "/v1/uploads": "CreateUploadRequest", "/v1/uploads/{id}/complete": "CompleteUploadRequest", "/v1/conversations": "CreateConversationBody",
 }
 

@@ -62,7 +62,10 @@ func FuzzSplit(f *testing.F) {
 
 // FuzzRequests looks for bodies that break the simulation.
 func FuzzRequests(f *testing.F) {
-	paths := []string{"/v1/responses", "/v1/chat/completions", "/v1/embeddings", "/v1/moderations"}
+	paths := []string{
+		"/v1/responses", "/v1/chat/completions", "/v1/embeddings", "/v1/moderations", "/v1/conversations", "/v1/vector_stores", "/v1/uploads",
+		"/v1/images/generations", "/v1/images/edits", "/v1/audio/speech",
+	}
 	for _, r := range refusals() {
 		raw, err := json.Marshal(r.body)
 		if s, ok := r.body.(string); ok {

@@ -17,6 +17,7 @@ type memory struct {
 	chats         shelf[*storedChat]
 	files         shelf[*file]
 	uploads       shelf[*upload]
+	stores        shelf[*vectorStore]
 }
 
 // cached returns how many of the input tokens the prompt cache holds, and how
@@ -73,4 +74,5 @@ func (m *memory) reset() {
 	m.chats.reset()
 	m.files.reset()
 	m.uploads.reset()
+	m.stores.reset()
 }

@@ -204,7 +204,7 @@ func (g *responseRun) finish(items []any) error {
 func (g *responseRun) settle(items []any) error {
 	o := &g.object
 	now := g.x.sim.now().Unix()
-	o.Status, o.CompletedAt, o.Output = "completed", &now, items
+	o.Status, o.CompletedAt, o.Output = "completed", &now, g.visible(items)
 	if g.plan.cut {
 		o.Status, o.CompletedAt = "incomplete", nil
 		o.IncompleteDetails = &incomplete{Reason: "max_output_tokens"}
@@ -251,6 +251,9 @@ func (g *responseRun) items() []any {
 	if g.plan.reasoning > 0 {
 		out = append(out, g.newReasoning())
 	}
+	if g.ask.fileSearch != nil {
+		out = append(out, g.searched("completed"))
+	}
 	if len(g.plan.deltas) > 0 {
 		out = append(out, g.message(g.x.sim.ids.hex("msg_", 48), g.endStatus(), g.part(g.plan.text())))
 	}
@@ -282,7 +285,7 @@ func (g *responseRun) part(text string) any {
 	if g.plan.refusal {
 		return refusalPart{Type: "refusal", Refusal: text}
 	}
-	return textPart{Type: "output_text", Annotations: []any{}, Logprobs: []any{}, Text: text}
+	return textPart{Type: "output_text", Annotations: g.citations(text), Logprobs: []any{}, Text: text}
 }
 
 func (g *responseRun) callID(c toolCall) string {

@@ -62,6 +62,7 @@ func serveResponses(x *exchange) error {
 	if err := x.generated(a.prompt); err != nil {
 		return err
 	}
+	x.lookUp(&a)
 	g := &responseRun{x: x, req: &req, ask: a, plan: x.compose(a, 0)}
 	g.begin()
 	switch {
@@ -101,7 +102,7 @@ func (x *exchange) askResponses(req *createResponse) (ask, *apiError) {
 		x.previous(req, &a),
 		x.continued(req, &a),
 		x.readInput(req, &a),
-		req.readTools(&a),
+		x.readTools(req, &a),
 		req.readText(&a),
 		req.readReasoning(&a),
 	)
@@ -323,7 +324,7 @@ type responseTool struct {
 	Strict     *bool          `json:"strict"`
 }
 
-func (req *createResponse) readTools(a *ask) *apiError {
+func (x *exchange) readTools(req *createResponse, a *ask) *apiError {
 	for i, raw := range req.Tools {
 		var t responseTool
 		param := paramAt("tools", i)
@@ -333,6 +334,11 @@ func (req *createResponse) readTools(a *ask) *apiError {
 		a.count(string(raw))
 		if t.Type == "" {
 			return missing(param + ".type")
+		}
+		if t.Type == "file_search" {
+			if e := x.readFileSearch(raw, a, param); e != nil {
+				return e
+			}
 		}
 		if t.Type != "function" && t.Type != "custom" {
 			continue

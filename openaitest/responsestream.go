@@ -145,6 +145,13 @@ func (g *responseRun) streamItems() ([]any, error) {
 		}
 		items = append(items, item)
 	}
+	if g.ask.fileSearch != nil {
+		item, err := g.streamSearch(len(items))
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
 	if len(g.plan.deltas) > 0 {
 		item, err := g.streamMessage(len(items))
 		if err != nil {
@@ -188,6 +195,9 @@ func (g *responseRun) streamMessage(index int) (any, error) {
 		if err := g.streamDelta(id, index, d); err != nil {
 			return nil, err
 		}
+	}
+	if err := g.streamCitations(id, index); err != nil {
+		return nil, err
 	}
 	if err := g.streamDone(id, index); err != nil {
 		return nil, err

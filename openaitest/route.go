@@ -24,7 +24,7 @@ type route struct {
 }
 
 func routeTable() []route {
-	tables := [][]route{textRoutes(), responseRoutes(), conversationRoutes(), chatRoutes(), fileRoutes(), uploadRoutes(), imageRoutes(), audioRoutes()}
+	tables := [][]route{textRoutes(), responseRoutes(), conversationRoutes(), chatRoutes(), fileRoutes(), uploadRoutes(), imageRoutes(), audioRoutes(), storeRoutes()}
 	var out []route
 	for _, t := range tables {
 		for _, r := range t {

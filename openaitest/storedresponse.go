@@ -60,7 +60,7 @@ func serveStoredResponse(x *exchange) error {
 func (r *storedResponse) show(x *exchange, include []string) responseObject {
 	o := r.object
 	o.Extra = x.extra()
-	if slices.Contains(include, searchResults) {
+	if len(r.output) > 0 {
 		o.Output = shown(r.output, func(it *item) any { return it.show(include) })
 	}
 	return o
