@@ -11,8 +11,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"claviger.dev/claviger"
+	"claviger.dev/claviger/owner"
 )
 
 // fakeUpstream counts calls and answers by a function.
@@ -186,4 +188,36 @@ func (b *safeBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
+}
+
+// r0 is a key of pseudonyms.
+var r0 = random()
+
+// switchable is a store of owners that can be switched off.
+type switchable struct {
+	owner.Store
+	off atomic.Bool
+}
+
+var errOff = errors.New("the store is off")
+
+func (s *switchable) ClaimObjects(ctx context.Context, who string, o []claviger.ObjectRef, at time.Time) error {
+	if s.off.Load() {
+		return errOff
+	}
+	return s.Store.ClaimObjects(ctx, who, o, at)
+}
+
+func (s *switchable) OwnObjects(ctx context.Context, who string, o []claviger.ObjectRef) ([]bool, int64, error) {
+	if s.off.Load() {
+		return nil, 0, errOff
+	}
+	return s.Store.OwnObjects(ctx, who, o)
+}
+
+func (s *switchable) ListObjects(ctx context.Context, who string, q claviger.ObjectQuery) (claviger.ObjectPage, error) {
+	if s.off.Load() {
+		return claviger.ObjectPage{}, errOff
+	}
+	return s.Store.ListObjects(ctx, who, q)
 }

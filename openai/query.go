@@ -63,7 +63,7 @@ func checkParameter(name, value string, p *Policy) error {
 			return &claviger.Error{Code: why.code, Param: "include", Detail: why.detail}
 		}
 	default:
-		if value == "" || len(value) > maxID || strings.IndexFunc(value, notModel) >= 0 {
+		if value == "" || len(value) > maxID || strings.IndexFunc(value, notModel) >= 0 || name != "model" && strings.Contains(value, "/") {
 			return badParameter(name, "Not an id or a name")
 		}
 	}

@@ -352,7 +352,7 @@ func TestInjectionsFit(t *testing.T) {
 	}
 	got := []int{
 		status("/responses", a, respond("x")), status("/responses", b, respond("x")),
-		status("/chat/completions", "sk-unknown-key", chat("x")), status("/files", a, nil),
+		status("/chat/completions", "sk-unknown-key", chat("x")), status("/nothing", a, nil),
 		status("/chat/completions", b, chat("x")), status("/chat/completions", b, chat("x")), status("/chat/completions", b, chat("x")),
 	}
 	if want := []int{200, 429, 401, 404, 429, 503, 200}; !slices.Equal(got, want) {
