@@ -118,28 +118,18 @@ func (f *fetcher) get(ctx context.Context, address string) ([]byte, http.Header,
 	if err != nil {
 		return nil, nil, errors.New("not a URL")
 	}
-	r.Header.Set("Accept", "application/json")
-	r.Header.Set("User-Agent", "claviger")
 	c, err := f.client(r.URL)
 	if err != nil {
 		return nil, nil, err
 	}
-	res, err := c.Do(r)
-	if err != nil {
-		return nil, nil, fmt.Errorf("no answer: %w", err)
+	a, err := netx.Ask(c, r, maxSet)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case a.Status != http.StatusOK:
+		return nil, nil, fmt.Errorf("%s answered with status %d", r.URL.Redacted(), a.Status)
 	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return nil, nil, fmt.Errorf("%s answered with status %d", r.URL.Redacted(), res.StatusCode)
-	}
-	if res.ContentLength > maxSet {
-		return nil, nil, netx.ErrTooLarge
-	}
-	body, err := netx.ReadAll(res.Body, maxSet, res.ContentLength)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", r.URL.Redacted(), err)
-	}
-	return body, res.Header, nil
+	return a.Body, a.Header, nil
 }
 
 func (f *fetcher) client(u *url.URL) (*http.Client, error) {
