@@ -83,6 +83,7 @@ var codeProse = map[claviger.Code][2]string{
 	claviger.CodeUpstreamTimeout:      {"The provider was silent for longer than `upstream.timeouts` allow.", "Try again, or stream, or raise the limit."},
 	claviger.CodeUpstreamInvalid:      {"The provider refuses the caller's own parameters. Its status, `code` and `param` are passed on on `/v1`; its message only if it holds nothing but plain words.", "Correct the parameter."},
 	claviger.CodeLimitsUnavailable:    {"What was used cannot be known at the moment, so nothing is granted.", "Try again; if it stays, look at the log."},
+	claviger.CodeIdentityUnavailable:  {"The app that knows its sessions (`forward`) does not answer, or not as it should. That is not \"signed out\", and nobody is let in.", "Try again; if it stays, look at the log."},
 	claviger.CodeRequestTimeout:       {"The body did not come within 60 s.", "Send it faster."},
 	claviger.CodeInternal:             {"Something unforeseen, which is a bug.", "Report it with the `X-Request-Id`."},
 }

@@ -31,6 +31,7 @@ const (
 	CodeUpstreamTimeout      Code = "upstream_timeout"
 	CodeUpstreamInvalid      Code = "upstream_invalid_request"
 	CodeLimitsUnavailable    Code = "limits_unavailable"
+	CodeIdentityUnavailable  Code = "identity_unavailable"
 	CodeRequestTimeout       Code = "request_timeout"
 	CodeInternal             Code = "internal"
 )
@@ -108,7 +109,7 @@ func (e *Error) Sentence() string {
 func (e *Error) Retriable() bool {
 	switch e.Code {
 	case CodeRateLimited, CodeTooManyInFlight, CodeUpstreamError, CodeUpstreamBusy,
-		CodeUpstreamTimeout, CodeLimitsUnavailable, CodeInternal:
+		CodeUpstreamTimeout, CodeLimitsUnavailable, CodeIdentityUnavailable, CodeInternal:
 		return true
 	default:
 		return false
@@ -139,6 +140,7 @@ var codes = map[Code]struct {
 	CodeUpstreamTimeout:      {http.StatusGatewayTimeout, "Upstream timeout"},
 	CodeUpstreamInvalid:      {http.StatusBadRequest, "The request was refused upstream"},
 	CodeLimitsUnavailable:    {http.StatusServiceUnavailable, "Limits unavailable"},
+	CodeIdentityUnavailable:  {http.StatusServiceUnavailable, "Signing in cannot be checked at the moment"},
 	CodeRequestTimeout:       {http.StatusRequestTimeout, "Request timeout"},
 	CodeInternal:             {http.StatusInternalServerError, "Internal error"},
 }

@@ -201,19 +201,12 @@ func (a *Authenticator) read(payload []byte) (*claviger.Principal, error) {
 	if err != nil || v.Kind() != jsonx.KindObject {
 		return nil, errPayload
 	}
-	holder, at := jsonx.Value{}, v
-	for _, name := range a.subject {
-		holder = at
-		at, _ = holder.Get(name)
-	}
+	at, holder := credential.At(v, a.subject)
 	if at.IsZero() || at.IsNull() {
 		return nil, claviger.ErrNoCredential // nobody has signed in
 	}
-	subject := at.Str()
-	if n, whole := at.Int(); whole && n >= 0 {
-		subject = at.Literal()
-	}
-	if err := credential.CheckSubject(subject); err != nil {
+	subject, err := credential.SubjectOf(at)
+	if err != nil {
 		return nil, err
 	}
 	p := &claviger.Principal{Realm: a.realm, Subject: subject, Method: Method}

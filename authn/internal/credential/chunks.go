@@ -2,6 +2,7 @@ package credential
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 )
 
@@ -29,8 +30,45 @@ type jar struct {
 // on, none missing, are put together, up to limit bytes. Other names that begin
 // alike are not the app's.
 func Chunked(lines []string, name string, limit int) (string, error) {
-	var j jar
-	found := false
+	j, found := open(lines, name)
+	if !found {
+		return "", nil
+	}
+	return j.value(limit)
+}
+
+// AppendChunked appends the session cookie to dst as a browser would send it, in
+// chunks or whole, and nothing when there is none. It takes and refuses what
+// Chunked does.
+func AppendChunked(dst []byte, lines []string, name string, limit int) ([]byte, error) {
+	j, found := open(lines, name)
+	if !found {
+		return dst, nil
+	}
+	value, err := j.value(limit)
+	switch {
+	case err != nil:
+		return nil, err
+	case j.wholes > 0:
+		return appendCookie(dst, name, value), nil
+	}
+	for i, n := range j.chunks {
+		if n > 0 {
+			dst = appendCookie(dst, name+"."+strconv.Itoa(i), j.chunk[i])
+		}
+	}
+	return dst, nil
+}
+
+func appendCookie(dst []byte, name, value string) []byte {
+	if len(dst) > 0 {
+		dst = append(dst, "; "...)
+	}
+	return append(append(append(dst, name...), '='), value...)
+}
+
+// open sorts the cookies of a session out of all.
+func open(lines []string, name string) (j jar, found bool) {
 	for _, line := range lines {
 		for line != "" {
 			var pair string
@@ -41,10 +79,7 @@ func Chunked(lines []string, name string, limit int) (string, error) {
 			}
 		}
 	}
-	if !found {
-		return "", nil
-	}
-	return j.value(limit)
+	return j, found
 }
 
 // take notes a cookie by what follows the session's name in its own, and

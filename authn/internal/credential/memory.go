@@ -68,13 +68,19 @@ func NewMemory(size int) *Memory {
 // Get returns the caller of a credential that was remembered and is still good
 // at now.
 func (m *Memory) Get(k Key, now time.Time) (*claviger.Principal, bool) {
+	p, _, ok := m.Find(k, now)
+	return p, ok
+}
+
+// Find is Get with the moment until which the caller is remembered.
+func (m *Memory) Find(k Key, now time.Time) (*claviger.Principal, time.Time, bool) {
 	s := &m.shard[k.sum[0]%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, ok := s.young[k]
 	if !ok {
 		if e, ok = s.old[k]; !ok {
-			return nil, false
+			return nil, time.Time{}, false
 		}
 		delete(s.old, k)
 		if now.Before(e.until) {
@@ -83,9 +89,18 @@ func (m *Memory) Get(k Key, now time.Time) (*claviger.Principal, bool) {
 	}
 	if !now.Before(e.until) {
 		m.forget(s, k)
-		return nil, false
+		return nil, time.Time{}, false
 	}
-	return e.caller, true
+	return e.caller, e.until, true
+}
+
+// Forget drops what is remembered about a credential.
+func (m *Memory) Forget(k Key) {
+	s := &m.shard[k.sum[0]%shards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.forget(s, k)
+	delete(s.old, k)
 }
 
 // Put remembers the caller of a credential of that many bytes until then.
