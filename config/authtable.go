@@ -67,6 +67,7 @@ func jwtKind() *object[JWT] {
 		key("cookie", cookieName(), func(j *JWT) *string { return &j.Cookie }, "A cookie that holds the token, beside the bearer."),
 		realm(func(j *JWT) *string { return &j.Realm }),
 		insecureHTTP(func(j *JWT) *bool { return &j.InsecureHTTP }),
+		allowPrivate(func(j *JWT) *bool { return &j.AllowPrivate }),
 	)
 }
 
@@ -123,30 +124,48 @@ func ironSessionKind() *object[IronSession] {
 
 func forwardKind() *object[Forward] {
 	return newObject("asking another server",
-		key("url", webURL("https://app.example.com/api/me"), func(f *Forward) *string { return &f.URL }, "What is asked, with the caller's credential.").must("https://app.example.com/api/me"),
+		key("url", exactURL("https://app.example.com/api/me"), func(f *Forward) *string { return &f.URL }, "What is asked, with the caller's credential.").must("https://app.example.com/api/me"),
 		key("subject", text("user.id"), func(f *Forward) *string { return &f.Subject }, "Where in the answer the person's id stands.").must("user.id"),
-		key("claims", listOf(text("plan")), func(f *Forward) *[]string { return &f.Claims }, "The members of the answer that become claims."),
-		key("cache", span(time.Hour), func(f *Forward) *time.Duration { return &f.Cache }, "How long an answer counts.").def("30s"),
-		key("cookies", listOf(cookieName()), func(f *Forward) *[]string { return &f.Cookies }, "The cookies that are passed on. Without it, only the bearer is."),
+		key("claims", listOf(text("plan")), func(f *Forward) *[]string { return &f.Claims }, "The members of the answer that become claims, as plan or user.plan: the last part is the claim's name."),
+		key("cache", span(time.Hour), func(f *Forward) *time.Duration { return &f.Cache }, "How long an answer counts, and how long somebody who was signed out may still be let in.").def("30s"),
+		key("cookies", listOf(cookieName()), func(f *Forward) *[]string { return &f.Cookies }, "The cookies that are passed on, whole or in numbered chunks. Without it, only the bearer is."),
 		realm(func(f *Forward) *string { return &f.Realm }),
 		insecureHTTP(func(f *Forward) *bool { return &f.InsecureHTTP }),
+		allowPrivate(func(f *Forward) *bool { return &f.AllowPrivate }),
+	)
+}
+
+func allowPrivate[T any](at func(*T) *bool) field[T] {
+	return key("allow_private", truth(), at, "Let the names of its addresses lead to a private address or to this machine. An address written as such, and localhost, need no permission.").def("false")
+}
+
+func humanKind() *object[Human] {
+	account := func(address *member[HumanProof, string], example string) *object[HumanProof] {
+		return newObject("an account with a provider of proofs",
+			address,
+			key("secret", secretRef(), func(h *HumanProof) *claviger.Ref { return &h.Secret }, "The secret of the account, by reference.").must("env:"+example),
+			key("site_key", text("0x4AAA"), func(h *HumanProof) *string { return &h.SiteKey }, "The public key that the page uses. hCaptcha is told it, so that proofs of other pages are refused."),
+			key("action", text("chat"), func(h *HumanProof) *string { return &h.Action }, "The action that the proof must be for, where the page names one."),
+			insecureHTTP(func(h *HumanProof) *bool { return &h.InsecureHTTP }),
+			allowPrivate(func(h *HumanProof) *bool { return &h.AllowPrivate }),
+		)
+	}
+	address := func(doc string) *member[HumanProof, string] {
+		return key("url", exactURL("https://captcha.example.com/siteverify"), func(h *HumanProof) *string { return &h.URL }, doc)
+	}
+	return newObject("a proof that a person is there",
+		key("turnstile", maybe(account(address("Where proofs are checked. Without it, Cloudflare's address."), "TURNSTILE_SECRET")), func(h *Human) **HumanProof { return &h.Turnstile }, "Cloudflare Turnstile."),
+		key("hcaptcha", maybe(account(address("Where proofs are checked. Without it, hCaptcha's address."), "HCAPTCHA_SECRET")), func(h *Human) **HumanProof { return &h.HCaptcha }, "hCaptcha."),
+		key("siteverify", maybe(account(address("Where proofs are checked.").must("https://captcha.example.com/siteverify"), "CAPTCHA_SECRET")), func(h *Human) **HumanProof { return &h.Siteverify },
+			"Any other provider, or your own, whose endpoint takes secret and response as a form and answers success."),
+		key("otherwise", anyName("the name of a plan", "unproven"), func(h *Human) *string { return &h.Otherwise }, "The one plan of strangers without a proof. Without it, they are refused."),
 	)
 }
 
 func anonymousKind() *object[Anonymous] {
-	proof := func() *object[HumanProof] {
-		return newObject("a proof that a person is there",
-			key("secret", secretRef(), func(h *HumanProof) *claviger.Ref { return &h.Secret }, "The secret of the account, by reference.").must("env:TURNSTILE_SECRET"),
-			key("site_key", text("0x4AAA"), func(h *HumanProof) *string { return &h.SiteKey }, "The public key that the page uses."),
-		)
-	}
-	human := oneOf("a proof that a person is there", "a proof that a person is there",
-		key("turnstile", maybe(proof()), func(h *Human) **HumanProof { return &h.Turnstile }, "Cloudflare Turnstile."),
-		key("hcaptcha", maybe(proof()), func(h *Human) **HumanProof { return &h.HCaptcha }, "hCaptcha."),
-	)
 	return newObject("strangers",
 		key("plan", anyName("the name of a plan", "guest"), func(a *Anonymous) *string { return &a.Plan }, "The one plan of strangers. Without it, the conditions decide."),
 		key("limits", newObject("limits of strangers", ratesFields()...), func(a *Anonymous) *Rates { return &a.Limits }, "Limits of each stranger, beside those of the plan.").needs(noStrangers),
-		key("human", maybe(human), func(a *Anonymous) **Human { return &a.Human }, "A proof that a person is there."),
+		key("human", maybe(humanKind()), func(a *Anonymous) **Human { return &a.Human }, "A proof that a person is there, which the page sends as Claviger-Human. Exactly one provider."),
 	)
 }

@@ -128,9 +128,39 @@ func checkTokens(c *Config) []Problem {
 			f.add(path+".passwords", "is empty", "write passwords: {1: env:SESSION_PASSWORD}")
 		case a.Forward != nil:
 			f.secure(path+".url", a.Forward.URL, a.Forward.InsecureHTTP, "insecure_http")
+			f.behindForward(i)
+		case a.Anonymous != nil && a.Anonymous.Human != nil:
+			f.human(path+".human", a.Anonymous.Human)
 		}
 	}
 	return f.ps
+}
+
+// behindForward refuses those behind a forward authenticator who would never be
+// asked about a bearer, while the bearer goes to another server.
+func (f *findings) behindForward(i int) {
+	for j, a := range f.c.Auth[i+1:] {
+		if a.JWT != nil || a.Ticket != nil || a.Service != nil {
+			f.add(index("auth", i+1+j)+"."+a.Kind(), "must stand before "+index("auth", i)+".forward, which takes every bearer and sends it to its url",
+				"move it up")
+		}
+	}
+}
+
+func (f *findings) human(path string, h *Human) {
+	given := 0
+	for _, p := range []struct {
+		name    string
+		account *HumanProof
+	}{{"turnstile", h.Turnstile}, {"hcaptcha", h.HCaptcha}, {"siteverify", h.Siteverify}} {
+		if p.account != nil {
+			given++
+			f.secure(path+"."+p.name+".url", p.account.URL, p.account.InsecureHTTP, "insecure_http")
+		}
+	}
+	if given != 1 && !f.c.wrongWithin(path) {
+		f.add(path, "must hold exactly one provider of proofs", "known: turnstile, hcaptcha, siteverify")
+	}
 }
 
 func (f *findings) jwt(path string, j *JWT) {
@@ -258,7 +288,7 @@ func (f *findings) twice(path string, names []string) { f.known(path, names, nam
 // the conditions say.
 func (c *Config) namesPlan(name string) bool {
 	return slices.ContainsFunc(c.Auth, func(a Authenticator) bool {
-		if a.Anonymous != nil && a.Anonymous.Plan == name {
+		if a.Anonymous != nil && (a.Anonymous.Plan == name || a.Anonymous.Human != nil && a.Anonymous.Human.Otherwise == name) {
 			return true
 		}
 		return a.Service != nil && slices.ContainsFunc(a.Service.Keys, func(k ServiceKey) bool { return slices.Contains(k.Plans, name) })
@@ -274,11 +304,22 @@ func checkPlanNames(c *Config) []Problem {
 		}
 	}
 	for i, a := range c.Auth {
-		if a.Anonymous != nil && a.Anonymous.Plan != "" && !slices.Contains(c.planNames(), a.Anonymous.Plan) {
-			f.unknown(index("auth", i)+".anonymous.plan", a.Anonymous.Plan, c.planNames(), "plan")
+		if a.Anonymous == nil {
+			continue
+		}
+		path := index("auth", i) + ".anonymous"
+		f.plan(path+".plan", a.Anonymous.Plan)
+		if h := a.Anonymous.Human; h != nil {
+			f.plan(path+".human.otherwise", h.Otherwise)
 		}
 	}
 	return f.ps
+}
+
+func (f *findings) plan(path, name string) {
+	if have := f.c.planNames(); name != "" && !slices.Contains(have, name) {
+		f.unknown(path, name, have, "plan")
+	}
 }
 
 // checkLimits refuses two limits for the same period: the larger would mean

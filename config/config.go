@@ -222,6 +222,7 @@ type Forward struct {
 	Cookies      []string
 	Realm        string
 	InsecureHTTP bool
+	AllowPrivate bool
 }
 
 // Anonymous lets strangers in, within limits of their own.
@@ -232,13 +233,23 @@ type Anonymous struct {
 	Human  *Human
 }
 
-// Human is a proof that a person is there: exactly one of its fields is set.
-type Human struct{ Turnstile, HCaptcha *HumanProof }
+// Human is a proof that a person is there: exactly one of the accounts is set.
+type Human struct {
+	Turnstile, HCaptcha, Siteverify *HumanProof
+	// Otherwise is the one plan of strangers without a proof; without it they
+	// are refused.
+	Otherwise string
+}
 
 // HumanProof is the account with a provider of such proofs.
 type HumanProof struct {
+	// URL is where proofs are checked, empty for the provider's own.
+	URL     string
 	SiteKey string
 	Secret  claviger.Ref
+	// Action is what a proof must be for, empty for anything.
+	Action                     string
+	InsecureHTTP, AllowPrivate bool
 }
 
 // Plan says what a group of callers may do.

@@ -79,10 +79,23 @@ func reachOf(listen string) reach {
 // webURL is an address without credentials, query and fragment. A slash at its
 // end is taken off.
 func webURL(example string) *scalar[string] {
-	return textScalar("an address", example, parseURL, same).like(`^https?://[^\s/?#@]+(/[^\s?#]*)?$`)
+	return textScalar("an address", example, parseURL, same).like(urlPattern)
+}
+
+const urlPattern = `^https?://[^\s/?#@]+(/[^\s?#]*)?$`
+
+// exactURL is webURL with the slash at its end left on: many apps answer with a
+// redirect without it.
+func exactURL(example string) *scalar[string] {
+	return textScalar("an address", example, checkURL, same).like(urlPattern)
 }
 
 func parseURL(s string) (string, error) {
+	s, err := checkURL(s)
+	return strings.TrimSuffix(s, "/"), err
+}
+
+func checkURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil, u.Scheme != "https" && u.Scheme != "http", u.Hostname() == "", u.Opaque != "", strings.ContainsAny(s, " \t\n"):
@@ -92,7 +105,7 @@ func parseURL(s string) (string, error) {
 	case u.RawQuery != "", u.Fragment != "", strings.ContainsAny(s, "?#"):
 		return "", fault{"the address must end before ? and #", ""}
 	}
-	return strings.TrimSuffix(s, "/"), nil
+	return s, nil
 }
 
 // loopbackURL reports whether an address that parseURL admitted stays on this

@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -52,6 +53,9 @@ type Options struct {
 	Realm string
 	// MaxAge, when positive, refuses sessions whose iat is older than this.
 	MaxAge time.Duration
+	// Logger is told, at most once an hour, that a cookie holds a session which
+	// only the app can look up. Nil discards.
+	Logger *slog.Logger
 	// Now tells the time. Nil means time.Now.
 	Now func() time.Time
 }
@@ -66,6 +70,8 @@ type Authenticator struct {
 	maxAge   time.Duration
 	now      func() time.Time
 	memory   *credential.Memory
+	log      *slog.Logger
+	told     credential.Seldom
 }
 
 // New derives the keys and returns the Authenticator, or an error that names
@@ -90,7 +96,10 @@ func New(o Options) (*Authenticator, error) {
 	}
 	a := &Authenticator{
 		secure: o.Secure, realm: o.Realm, maxAge: o.MaxAge, now: o.Now,
-		memory: credential.NewMemory(remember),
+		memory: credential.NewMemory(remember), log: o.Logger,
+	}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
 	}
 	if a.realm == "" {
 		a.realm = "app"
@@ -132,16 +141,18 @@ func cookieName(o Options, version int) string {
 // cookie's way is its place among the names.
 const bearerWay = 255
 
-var (
-	errTooLarge  = errors.New("authjs: the session token is larger than 64 KiB")
-	errNoSession = errors.New("authjs: the session cookie holds the id of a database session, which only the app can look up: use the forward authenticator for this app, or session.strategy \"jwt\" in it")
-)
+var errTooLarge = errors.New("authjs: the session token is larger than 64 KiB")
+
+// databaseSession is what the operator reads when nobody here can read a session.
+const databaseSession = "a session cookie of Auth.js holds the id of a database session, which only the app can look up: " +
+	"add the forward authenticator for this app, or set session.strategy \"jwt\" in it"
 
 // Authenticate opens the session that r carries. A sealed token in the
 // Authorization header decides before a cookie, because a browser attaches
-// cookies by itself and a header never. It does not block, and remembers
-// sessions that were good until they end.
-func (a *Authenticator) Authenticate(_ context.Context, r *http.Request) (claviger.Principal, error) {
+// cookies by itself and a header never. The id of a database session is no
+// credential of its kind, so that a forward authenticator may stand behind. It
+// does not block, and remembers sessions that were good until they end.
+func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request) (claviger.Principal, error) {
 	if token, ok := bearer(r); ok {
 		if p, ok := a.memory.Get(credential.KeyOf(token, bearerWay), a.now()); ok {
 			return *p, nil
@@ -159,7 +170,10 @@ func (a *Authenticator) Authenticate(_ context.Context, r *http.Request) (clavig
 			continue
 		}
 		if isUUID(token) {
-			return claviger.Principal{}, credential.Refuse(errNoSession)
+			if a.told.Due(a.now(), time.Hour) {
+				a.log.LogAttrs(ctx, slog.LevelWarn, databaseSession, slog.String("cookie", name))
+			}
+			continue
 		}
 		return a.open(token, uint8(way))
 	}

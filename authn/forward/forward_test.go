@@ -142,7 +142,7 @@ func TestConformance(t *testing.T) {
 	want := claviger.Principal{Realm: "app", Subject: "ada", Roles: []string{"admin"}, Method: "forward", Presented: claviger.CredentialBearer}
 	f := make1(t, a, c, nil)
 	// The suite guesses more than anybody may.
-	f.guesses = outbound.NewGuesses(func() time.Time { c.move(0); return time.Now().Add(time.Duration(a.asked.Load()) * time.Minute) })
+	f.guesses = outbound.NewGuesses(func() time.Time { return c.now().Add(time.Duration(a.asked.Load()) * time.Minute) })
 	suite := gatetest.AuthenticatorSuite{
 		Authenticator: f, Valid: token, Want: want, Refused: map[string]string{"unknown": "tok_unknown_to_the_app"},
 		Foreign: map[string]func(*http.Request){

@@ -71,6 +71,9 @@ func personal(client netip.Prefix) bool { return client.IsValid() && !client.Add
 
 // over is how long until one more fits into a bucket that is full again at full.
 func over(full, now time.Time, burst int, every time.Duration) time.Duration {
+	if !full.After(now) {
+		return 0
+	}
 	return max(0, full.Sub(now)-time.Duration(burst-1)*every)
 }
 
