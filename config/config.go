@@ -163,6 +163,7 @@ type JWT struct {
 	Preset            string
 	Realm             string
 	InsecureHTTP      bool
+	AllowPrivate      bool
 }
 
 // Ticket reads our own tickets.

@@ -63,6 +63,7 @@ func TestSchemaTakesWhatLoads(t *testing.T) {
 // break rules that a schema does not know: rules that join keys, names that must
 // exist, meaning beyond form.
 var joined = []string{
+	"human-and-forward", "human-of-nobody",
 	"action-kinds", "anonymous-first", "anonymous-unknown-plan", "anonymous-with-empty-limits", "jwt-without-audience", "keys-none-here",
 	"listen-name", "literal-key-in-comment", "plain-http", "plan-unreachable", "proxy-off", "public-admin", "public-listen", "public-listen-short", "public-prefix",
 	"same-period-twice", "same-port", "service-keys", "services-twice",
