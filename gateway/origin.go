@@ -53,7 +53,7 @@ const (
 
 func askableHeader(h string) bool {
 	switch h {
-	case "accept", "authorization", "content-type", "x-claviger-stream", "openai-organization",
+	case "accept", "authorization", "content-type", "x-claviger-stream", "claviger-human", "openai-organization",
 		"openai-project", "openai-beta", "user-agent", "idempotency-key":
 		return true
 	}
