@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"claviger.dev/claviger"
-	"claviger.dev/claviger/authn/anonymous"
 	"claviger.dev/claviger/authn/authjs"
 	"claviger.dev/claviger/authn/betterauth"
 	"claviger.dev/claviger/authn/ironsession"
@@ -61,8 +60,10 @@ func (b *builder) authenticator(at string, a config.Authenticator) (claviger.Aut
 		})
 	case a.IronSession != nil:
 		return b.ironSession(at, a.IronSession)
+	case a.Forward != nil:
+		return b.forward(a.Forward)
 	case a.Anonymous != nil:
-		return anonymous.New(anonymous.Options{Plan: a.Anonymous.Plan, Limits: a.Anonymous.Limits.All()})
+		return b.anonymous(at, a.Anonymous)
 	}
 	return nil, errors.New("this authenticator is not available in this version")
 }
@@ -70,7 +71,7 @@ func (b *builder) authenticator(at string, a config.Authenticator) (claviger.Aut
 func (b *builder) authjs(at string, c *config.AuthJS) (claviger.Authenticator, error) {
 	made, err := authjs.New(authjs.Options{
 		Secrets: b.all(at, c.Secrets, false), Version: int(c.Version), Cookie: c.Cookie,
-		Realm: c.Realm, Secure: hasHTTPS(b.in.config), MaxAge: c.MaxAge,
+		Realm: c.Realm, Secure: hasHTTPS(b.in.config), MaxAge: c.MaxAge, Logger: b.databaseSessions(),
 	})
 	b.in.sessions = made
 	return made, err
@@ -80,7 +81,7 @@ func (b *builder) jwt(at string, c *config.JWT) (claviger.Authenticator, error) 
 	o := jwt.Options{
 		Issuer: c.Issuer, Audience: c.Audience, AuthorizedParties: c.AuthorizedParties, JWKSURL: c.JWKSURL,
 		Algorithms: c.Algorithms, Subject: c.Subject, Cookie: c.Cookie, Preset: c.Preset, Realm: c.Realm,
-		InsecureHTTP: c.InsecureHTTP, Logger: b.log,
+		InsecureHTTP: c.InsecureHTTP, AllowPrivate: c.AllowPrivate, Logger: b.log,
 	}
 	if c.Secret != "" {
 		o.Secret = b.secret(at+".secret", c.Secret, "it is the secret with which the issuer signs")

@@ -28,6 +28,8 @@ const metricsHead = `# Metrics
 const metricsTail = `
 ` + "`route`" + ` is the endpoint, or ` + "`action NAME`" + `, or ` + "`none`" + ` for what is no route. Tokens and cost are what was settled: reported by the provider,
 or estimated where a call broke off. ` + "`kind`" + ` is input, cached_input (part of input), output or reasoning (part of output).
+` + "`method`" + ` is forward (good, refused, nobody: nobody has signed in) or human (proven, refused); the outcome is failed where the other server gave no
+good answer, and limited where it was not asked, because too much was asked in vain. Answers that are remembered are no questions.
 
 ` + "`GET /readyz`" + ` is 200 with ` + "`ready`" + ` or ` + "`degraded`" + ` (an older configuration is running), or 503 with ` + "`unready`" + `, and says why under
 ` + "`reasons`" + `. ` + "`GET /healthz`" + ` is 200 as long as the process answers.
@@ -39,7 +41,7 @@ var description = regexp.MustCompile(`fqName: "([^"]*)", help: "([^"]*)".*variab
 func TestMetricsPage(t *testing.T) {
 	m := newMetrics()
 	page := metricsHead
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.first, m.tokens, m.cost} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.first, m.tokens, m.cost, m.asked} {
 		descs := make(chan *prometheus.Desc, 8)
 		c.Describe(descs)
 		d := description.FindStringSubmatch((<-descs).String())

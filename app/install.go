@@ -15,6 +15,7 @@ import (
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/action"
 	"claviger.dev/claviger/admit"
+	"claviger.dev/claviger/authn/anonymous"
 	"claviger.dev/claviger/authn/authjs"
 	"claviger.dev/claviger/authn/jwt"
 	"claviger.dev/claviger/authn/ticket"
@@ -34,13 +35,15 @@ type installation struct {
 	snapshot gateway.Snapshot
 	pool     *keys.Pool
 	sources  *keys.Sources
-	client   *upstream.Client
 	tickets  *ticket.Authenticator
 	sessions *authjs.Authenticator
 	issuers  []*jwt.Authenticator
-	tls      *tls.Certificate
-	trip     *redact.Tripwire
-	storage  *storage
+	// idlers are the outbound clients.
+	idlers  []idler
+	proofs  *anonymous.Proofs
+	tls     *tls.Certificate
+	trip    *redact.Tripwire
+	storage *storage
 	// begun is when reading began; files are what a change of is worth a reload.
 	begun time.Time
 	files []string
@@ -53,6 +56,10 @@ type previous struct {
 	log     *slog.Logger
 	pool    *keys.Pool
 	storage *storage
+	// proofs are what strangers have proven; nil makes new ones.
+	proofs *anonymous.Proofs
+	// asked counts what came of asking another server who somebody is.
+	asked func(method, outcome string)
 	// readOnly is for commands that look and change nothing on disk.
 	readOnly bool
 }
@@ -70,6 +77,7 @@ type builder struct {
 	secrets []claviger.Secret
 	// readOnly is that of previous.
 	readOnly bool
+	asked    func(method, outcome string)
 	count    func(model, text string) int64
 	wrong    config.Problems
 }
@@ -83,7 +91,13 @@ func newInstallation(ctx context.Context, env Environment, src source, prev prev
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{ctx: ctx, env: env, log: prev.log, src: src, in: &installation{config: cfg, begun: begun}, readOnly: prev.readOnly, count: countTokens()}
+	b := &builder{
+		ctx: ctx, env: env, log: prev.log, src: src, in: &installation{config: cfg, begun: begun, proofs: prev.proofs},
+		readOnly: prev.readOnly, asked: prev.asked, count: countTokens(),
+	}
+	if b.in.proofs == nil {
+		b.in.proofs = anonymous.NewProofs()
+	}
 	b.in.sources = keys.NewSources(keys.SourceOptions{
 		Lookup: env.Lookup, Dir: filepath.Dir(src.path), Development: cfg.Environment == config.Development,
 	})
@@ -290,7 +304,7 @@ func (b *builder) upstream(prev previous) {
 		b.fail("upstream", err, "")
 		return
 	}
-	b.in.client = client
+	b.in.idlers = append(b.in.idlers, client)
 	b.in.snapshot.Upstream = client
 }
 

@@ -67,7 +67,7 @@ func (s source) load(env Environment) (*config.Config, error) {
 // may ask for.
 func available(feature string) bool {
 	switch feature {
-	case "auth.authjs", "auth.jwt", "auth.better-auth", "auth.iron-session", "auth.ticket", "auth.service", "auth.anonymous",
+	case "auth.authjs", "auth.jwt", "auth.better-auth", "auth.iron-session", "auth.ticket", "auth.service", "auth.forward", "auth.anonymous", "auth.anonymous.human",
 		"storage.database.sqlite", "storage.database.memory", "storage.database.postgres", "storage.limits.memory",
 		"proxy.store", "proxy.background":
 		return true

@@ -20,6 +20,7 @@ type metrics struct {
 	first    *prometheus.HistogramVec
 	tokens   *prometheus.CounterVec
 	cost     *prometheus.CounterVec
+	asked    *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -42,8 +43,11 @@ func newMetrics() *metrics {
 		cost: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "claviger_cost_total", Help: "Cost by model, in units of the currency.",
 		}, []string{"model", "currency"}),
+		asked: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "claviger_identity_questions_total", Help: "Questions to other servers about who somebody is, by method and outcome.",
+		}, []string{"method", "outcome"}),
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.first, m.tokens, m.cost,
+	m.registry.MustRegister(m.requests, m.duration, m.first, m.tokens, m.cost, m.asked,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -67,6 +71,9 @@ func (m *metrics) Record(_ context.Context, e *claviger.Event) error {
 	}
 	return nil
 }
+
+// askedOf counts what came of asking another server about a caller.
+func (m *metrics) askedOf(method, outcome string) { m.asked.WithLabelValues(method, outcome).Inc() }
 
 // Erase implements claviger.Recorder: nothing is kept about anybody.
 func (m *metrics) Erase(context.Context, claviger.Query) (int64, error) {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
-
-	"claviger.dev/claviger/upstream"
 )
 
 // reload makes a new installation and swaps it in. On error the old one goes on
@@ -28,8 +26,9 @@ func (s *running) reload(ctx context.Context) {
 	s.mu.Unlock()
 	// A request that began with the old installation may leave a connection
 	// behind later, so the one before is asked again.
-	closeIdle(s.retired, old.client)
-	s.retired = old.client
+	closeIdle(s.retired)
+	closeIdle(old.idlers)
+	s.retired = old.idlers
 	in.fetchKeys(ctx)
 	s.output.set(in.config.Log)
 	s.health.setDegraded("")
@@ -38,11 +37,9 @@ func (s *running) reload(ctx context.Context) {
 	s.tellProblems()
 }
 
-func closeIdle(list ...*upstream.Client) {
-	for _, c := range list {
-		if c != nil {
-			c.CloseIdle()
-		}
+func closeIdle(list []idler) {
+	for _, i := range list {
+		i.CloseIdle()
 	}
 }
 
@@ -55,7 +52,7 @@ func (s *running) remake(ctx context.Context, old *installation) (in *installati
 			err = errors.New("reading it failed by a bug of claviger, which the log tells of")
 		}
 	}()
-	return newInstallation(ctx, s.env, s.src, previous{log: s.log, pool: old.pool, storage: old.storage})
+	return newInstallation(ctx, s.env, s.src, previous{log: s.log, pool: old.pool, storage: old.storage, proofs: old.proofs, asked: s.metrics.askedOf})
 }
 
 // opened is what was fixed when the listeners were opened.

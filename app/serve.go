@@ -21,7 +21,6 @@ import (
 	"claviger.dev/claviger/internal/netx"
 	"claviger.dev/claviger/keys"
 	"claviger.dev/claviger/redact"
-	"claviger.dev/claviger/upstream"
 )
 
 type serveCommand struct{ configFlag }
@@ -47,8 +46,8 @@ type running struct {
 	bounds  bounds
 	// opened is what the listeners were opened by.
 	opened opened
-	// retired is the client of the installation before; reloads alone use it.
-	retired *upstream.Client
+	// retired are the clients of the installation before; reloads alone use it.
+	retired []idler
 
 	mu sync.Mutex
 	in *installation
@@ -63,7 +62,7 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 	// net/http writes what a provider sent unasked to the standard logger.
 	slog.SetDefault(s.log)
 	pool := keys.NewPool(keys.PoolOptions{Changed: s.keyChanged}, nil)
-	in, err := newInstallation(ctx, env, src, previous{log: s.log, pool: pool})
+	in, err := newInstallation(ctx, env, src, previous{log: s.log, pool: pool, asked: s.metrics.askedOf})
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +146,8 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 	stopFiles := files.start(ctx)
 	defer func() {
 		stopFiles()
-		closeIdle(s.retired, s.installed().client)
+		closeIdle(s.retired)
+		closeIdle(s.installed().idlers)
 		if err := s.installed().storage.Close(); err != nil {
 			s.log.Error("the database was not closed well", "error", err.Error())
 		}
