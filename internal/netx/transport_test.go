@@ -15,6 +15,8 @@ import (
 	"testing/iotest"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"claviger.dev/claviger/internal/testnet"
 )
 
 func TestClassify(t *testing.T) {
@@ -132,11 +134,15 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 // TestNameThatLeadsInside asks a name server that answers with whatever is to be
 // reached: the name looks public, the address is not.
 func TestNameThatLeadsInside(t *testing.T) {
-	reached := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	reached := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	hits := testnet.Count(reached.Listener)
+	reached.Listener = hits
+	reached.Start()
 	defer reached.Close()
 	u, _ := url.Parse(reached.URL)
 	for answer, allowed := range map[string]bool{"127.0.0.1": true, "169.254.169.254": false, "0.0.0.0": false} {
 		for _, private := range []bool{false, true} {
+			before := hits.Accepted()
 			r := resolver(t, netip.MustParseAddr(answer).As4())
 			o := Options{BaseURL: "https://api.rebind.example:" + u.Port(), AllowPrivate: private, Resolver: r}
 			c, err := Client(o)
@@ -149,7 +155,13 @@ func TestNameThatLeadsInside(t *testing.T) {
 				t.Errorf("%s, private %v: %v", answer, private, err)
 			}
 			c.CloseIdleConnections()
+			if !private && hits.Accepted() != before {
+				t.Errorf("%s: a name that leads inside was connected to", answer)
+			}
 		}
+	}
+	if hits.Accepted() == 0 {
+		t.Error("what is allowed is not reached: the test proves little")
 	}
 }
 
