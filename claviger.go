@@ -57,6 +57,9 @@ type Principal struct {
 	// Service is the name of the service key, when the caller is a server that
 	// acts for itself.
 	Service string
+	// MintedBy is the name of the service key that asked for this credential,
+	// when the caller is one of that server's users.
+	MintedBy string
 	// TokenID is the credential's own id (jti), where it has one, so that it can
 	// be revoked by itself.
 	TokenID string
@@ -209,9 +212,18 @@ type Decision struct {
 // ErrNoCredential when r carries no credential of its kind, so that the next
 // authenticator is asked, and any other error when there is one that is not
 // good. It blocks on no network unless its documentation says so, may be
-// called concurrently, and changes nothing. On error it denies.
+// called concurrently, and changes nothing but the count of a credential that is
+// good for so many requests only. On error it denies.
 type Authenticator interface {
 	Authenticate(ctx context.Context, r *http.Request) (Principal, error)
+}
+
+// Challenger is an Authenticator whose kind of credential has a challenge of its
+// own, which stands in WWW-Authenticate beside that for bearers. Challenge may
+// be empty and does not change.
+type Challenger interface {
+	Authenticator
+	Challenge() string
 }
 
 // CookieAuthenticator is an Authenticator that reads a cookie. HasCookie

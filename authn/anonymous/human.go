@@ -93,11 +93,13 @@ type Human struct {
 
 // Proofs remember which token was good or not, by its hash and the address that
 // brought it. Their memory is bounded. The zero value is not usable.
-type Proofs struct{ good, bad *credential.Memory }
+type Proofs struct {
+	good, bad *credential.Memory[claviger.Principal]
+}
 
 // NewProofs returns a memory in which nothing is proven.
 func NewProofs() *Proofs {
-	return &Proofs{good: credential.NewMemory(8 << 20), bad: credential.NewMemory(2 << 20)}
+	return &Proofs{good: credential.NewMemory[claviger.Principal](8 << 20), bad: credential.NewMemory[claviger.Principal](2 << 20)}
 }
 
 // prover decides about proofs.

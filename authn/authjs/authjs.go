@@ -69,7 +69,7 @@ type Authenticator struct {
 	realm    string
 	maxAge   time.Duration
 	now      func() time.Time
-	memory   *credential.Memory
+	memory   *credential.Memory[claviger.Principal]
 	log      *slog.Logger
 	told     credential.Seldom
 }
@@ -96,7 +96,7 @@ func New(o Options) (*Authenticator, error) {
 	}
 	a := &Authenticator{
 		secure: o.Secure, realm: o.Realm, maxAge: o.MaxAge, now: o.Now,
-		memory: credential.NewMemory(remember), log: o.Logger,
+		memory: credential.NewMemory[claviger.Principal](remember), log: o.Logger,
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -205,7 +205,7 @@ func (a *Authenticator) open(token string, way uint8) (claviger.Principal, error
 	}
 	p := &claviger.Principal{
 		Realm: a.realm, Subject: t.Subject, Roles: t.Roles, Method: Method, Claims: t.Claims,
-		Presented: claviger.CredentialCookie, Expires: t.Expires,
+		Presented: claviger.CredentialCookie, Expires: t.Expires, TokenID: t.ID, Issued: t.IssuedAt,
 	}
 	if way == bearerWay {
 		p.Presented = claviger.CredentialBearer

@@ -90,7 +90,7 @@ func conform(t *testing.T, version int, way claviger.Credential) {
 		Authenticator: a, Valid: sealed1(t, k, good),
 		Want: claviger.Principal{
 			Realm: "app", Subject: "u-1", Roles: []string{"admin"}, Method: "authjs",
-			Presented: way, Expires: start.Add(time.Hour),
+			Presented: way, Expires: start.Add(time.Hour), Issued: start, TokenID: "x",
 		},
 		Refused: map[string]string{
 			"expired":     sealed1(t, k, claimsAt(start.Add(-time.Hour-15*time.Second), nil)),

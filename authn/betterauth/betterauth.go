@@ -64,7 +64,7 @@ type Authenticator struct {
 	cookie string
 	realm  string
 	now    func() time.Time
-	memory *credential.Memory
+	memory *credential.Memory[claviger.Principal]
 }
 
 // form is one way in which the cache is written.
@@ -82,7 +82,7 @@ func New(o Options) (*Authenticator, error) {
 	if len(credential.Bytes(o.Secret)) < minSecret {
 		return nil, fmt.Errorf("better-auth: secret is shorter than %d characters, which Better Auth warns of too", minSecret)
 	}
-	a := &Authenticator{cookie: o.Cookie, realm: o.Realm, now: o.Now, memory: credential.NewMemory(remember)}
+	a := &Authenticator{cookie: o.Cookie, realm: o.Realm, now: o.Now, memory: credential.NewMemory[claviger.Principal](remember)}
 	switch o.Strategy {
 	case "", StrategyCompact:
 		a.form = compact{o.Secret}

@@ -248,7 +248,7 @@ func TestSuite(t *testing.T) {
 				Valid:         forge(t, secret, strategy, cache(nil, nil), soon),
 				Want: claviger.Principal{
 					Realm: "app", Subject: "alice", Roles: []string{"admin", "editor"}, Method: Method,
-					Presented: claviger.CredentialCookie, Expires: soon,
+					Presented: claviger.CredentialCookie, Expires: soon, TokenID: "s1", Issued: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 				},
 				Refused: map[string]string{
 					"expired": forge(t, secret, strategy, cache(nil, nil), start.Add(-time.Hour)), "other secret": forge(t, newSecret(), strategy, cache(nil, nil), soon),

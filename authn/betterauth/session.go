@@ -62,8 +62,25 @@ func read(payload []byte, ends, now time.Time) (*claviger.Principal, error) {
 	about, _ := session.Any().(map[string]any)
 	delete(about, "token")
 	p.Claims["session"] = about
+	p.TokenID, p.Issued = origin(session)
 	p.Roles = roles(p.Claims)
 	return p, nil
+}
+
+// maxID is the longest id of a session by which it can be revoked.
+const maxID = 256
+
+// origin is the session's id, and when the person signed in, each empty where
+// the session does not say.
+func origin(session jsonx.Value) (id string, made time.Time) {
+	if v, _ := session.Get("id"); v.Kind() == jsonx.KindString && len(v.Str()) <= maxID {
+		id = v.Str()
+	}
+	at, _ := session.Get("createdAt")
+	if t, err := time.Parse(time.RFC3339Nano, at.Str()); err == nil {
+		made = t
+	}
+	return id, made
 }
 
 // end is when the cache ends: what was signed beside it or its exp, and never

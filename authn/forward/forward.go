@@ -117,7 +117,7 @@ type Authenticator struct {
 	guesses  *outbound.Guesses
 	told     credential.Seldom
 
-	good, vain, known *credential.Memory
+	good, vain, known *credential.Memory[claviger.Principal]
 	mu                sync.Mutex
 	flights           map[credential.Key]*flight
 }
@@ -138,7 +138,7 @@ func New(o Options) (*Authenticator, error) {
 	a := &Authenticator{
 		url: u.String(), subject: strings.Split(o.Subject, "."), cache: o.Cache, cookies: slices.Clone(o.Cookies),
 		realm: o.Realm, log: o.Logger, asked: o.Asked, now: o.Now,
-		good: credential.NewMemory(goodBytes), vain: credential.NewMemory(vainBytes), known: credential.NewMemory(familiarBytes),
+		good: credential.NewMemory[claviger.Principal](goodBytes), vain: credential.NewMemory[claviger.Principal](vainBytes), known: credential.NewMemory[claviger.Principal](familiarBytes),
 		flights: map[credential.Key]*flight{},
 	}
 	if err := a.check(&o); err != nil {

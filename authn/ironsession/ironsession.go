@@ -63,7 +63,7 @@ type Authenticator struct {
 	ttl       time.Duration
 	realm     string
 	now       func() time.Time
-	memory    *credential.Memory
+	memory    *credential.Memory[claviger.Principal]
 }
 
 // New returns an Authenticator, or an error that names the setting that is
@@ -74,7 +74,7 @@ func New(o Options) (*Authenticator, error) {
 	}
 	a := &Authenticator{
 		passwords: map[string]claviger.Secret{}, cookie: o.Cookie, subject: strings.Split(o.Subject, "."),
-		ttl: o.TTL, realm: o.Realm, now: o.Now, memory: credential.NewMemory(remember),
+		ttl: o.TTL, realm: o.Realm, now: o.Now, memory: credential.NewMemory[claviger.Principal](remember),
 	}
 	for id, p := range o.Passwords {
 		if !validID(id) {
@@ -191,7 +191,9 @@ func (a *Authenticator) verify(token string, now time.Time) (*claviger.Principal
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	p.Expires = s.ends
+	// A seal says when it ends. Where the app's ttl is shorter than ours, it
+	// counts as older than it is, never as younger.
+	p.Expires, p.Issued = s.ends, s.ends.Add(-a.ttl)
 	return p, until, nil
 }
 

@@ -206,7 +206,7 @@ func TestSuite(t *testing.T) {
 	f.ends = strconv.FormatInt(start.Add(-time.Hour).UnixMilli(), 10)
 	want := claviger.Principal{
 		Realm: "app", Subject: "alice", Roles: []string{"admin"}, Method: Method,
-		Presented: claviger.CredentialCookie, Expires: start.Add(time.Hour),
+		Presented: claviger.CredentialCookie, Expires: start.Add(time.Hour), Issued: start.Add(time.Hour - DefaultTTL),
 	}
 	g := gatetest.AuthenticatorSuite{
 		Authenticator: newAuthenticator(t, map[string]claviger.Secret{"1": password}),

@@ -292,7 +292,7 @@ func (a *Authenticator) open(ctx context.Context, token string, way uint8) (clav
 	}
 	p := &claviger.Principal{
 		Realm: a.realm, Subject: said.Subject, Roles: said.Roles, Method: Method, Claims: said.Claims,
-		Presented: claviger.CredentialBearer, Expires: said.Expires,
+		Presented: claviger.CredentialBearer, Expires: said.Expires, TokenID: said.ID, Issued: said.IssuedAt,
 	}
 	if way == cookieWay {
 		p.Presented = claviger.CredentialCookie

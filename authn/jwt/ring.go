@@ -61,9 +61,13 @@ var curves = map[string]jose.SignatureAlgorithm{"P-256": jose.ES256, "P-384": jo
 // also knows no token of it.
 type ring struct {
 	keys   []key
-	memory *credential.Memory
+	memory *credential.Memory[claviger.Principal]
 	due    time.Time // when the set should be fetched again
 	at     time.Time // when it was fetched
+}
+
+func newMemory() *credential.Memory[claviger.Principal] {
+	return credential.NewMemory[claviger.Principal](remember)
 }
 
 // verify returns nil when a key of r has signed jws: one that has the kid of
@@ -182,7 +186,7 @@ func strong(public any) bool {
 type shared struct{ ring *ring }
 
 func newShared(s claviger.Secret) *shared {
-	return &shared{&ring{keys: []key{{public: s, lone: true}}, memory: credential.NewMemory(remember)}}
+	return &shared{&ring{keys: []key{{public: s, lone: true}}, memory: newMemory()}}
 }
 
 func (s *shared) current(context.Context) *ring { return s.ring }

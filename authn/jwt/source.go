@@ -12,8 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"claviger.dev/claviger/authn/internal/credential"
 )
 
 // The rhythm of fetching.
@@ -167,7 +165,7 @@ func (s *source) replace(ctx context.Context, keys []key, life time.Duration) {
 		return !slices.ContainsFunc(keys, func(n key) bool { return n.id == k.id })
 	})
 	if gone {
-		next.memory = credential.NewMemory(remember)
+		next.memory = newMemory()
 	} else {
 		next.memory = last.memory
 	}

@@ -303,12 +303,12 @@ func suite(t *testing.T, alg string, cookie bool) {
 	} else {
 		o.Issuer = newProvider(t, s.public(t)).URL
 	}
-	short := claims(o.Issuer, "roles", []string{"admin"})
+	short := claims(o.Issuer, "roles", []string{"admin"}, "jti", "t-1")
 	g := gatetest.AuthenticatorSuite{
 		Valid: s.sign(t, head(s), short),
 		Want: claviger.Principal{
 			Realm: "app", Subject: "alice", Roles: []string{"admin"}, Method: Method,
-			Presented: claviger.CredentialBearer, Expires: time.Unix(noon+3600, 0),
+			Presented: claviger.CredentialBearer, Expires: time.Unix(noon+3600, 0), Issued: time.Unix(noon-10, 0), TokenID: "t-1",
 		},
 		Refused: map[string]string{
 			"expired":   s.sign(t, head(s), claims(o.Issuer, "exp", noon-100)),

@@ -139,7 +139,7 @@ func FuzzToken(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	a.keys = &shared{&ring{keys: keys, memory: credential.NewMemory(remember)}}
+	a.keys = &shared{&ring{keys: keys, memory: credential.NewMemory[claviger.Principal](remember)}}
 	good := s.sign(f, head(s), claims(issuer))
 	f.Add(good)
 	f.Add(keyOf("HS256").sign(f, head(s, "alg", "HS256"), claims(issuer)))

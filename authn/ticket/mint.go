@@ -27,6 +27,15 @@ type Request struct {
 	Plan string
 	// Actions, when not nil, are the only actions for which it is good.
 	Actions []string
+	// Service is the name of the service key that asks; empty for none.
+	Service string
+	// MaxUses is for how many requests it is good; 0 means any number, and
+	// MostUses is the most. It needs Options.Uses.
+	MaxUses int64
+	// JKT, when not empty, binds the ticket to the key of that thumbprint (RFC
+	// 7638, with SHA-256): whoever presents it has to prove with each request
+	// that they hold the key (RFC 9449). It needs Options.Addresses.
+	JKT string
 	// TTL is the life, in whole seconds; 0 means DefaultTTL.
 	TTL time.Duration
 	// MaxTTL is the longest life that this caller may ask for; 0 means
@@ -41,6 +50,9 @@ func (a *Authenticator) Mint(_ context.Context, q Request) (token string, expire
 	if err := credential.CheckSubject(q.Subject); err != nil {
 		return "", time.Time{}, invalid("sub", err)
 	}
+	if err := a.checkNarrow(&q); err != nil {
+		return "", time.Time{}, err
+	}
 	ttl, err := q.life()
 	if err != nil {
 		return "", time.Time{}, err
@@ -50,7 +62,10 @@ func (a *Authenticator) Mint(_ context.Context, q Request) (token string, expire
 	p := payload{
 		Issuer: issuer, Audience: a.audience, Realm: q.Realm, Subject: q.Subject,
 		IssuedAt: float64(now.Unix()), Expires: float64(expires.Unix()), ID: rand.Text(),
-		Claims: q.Claims, Plan: q.Plan, Actions: q.Actions,
+		Claims: q.Claims, Plan: q.Plan, Actions: q.Actions, Service: q.Service, MaxUses: q.MaxUses,
+	}
+	if q.JKT != "" {
+		p.Confirmation = &confirmation{q.JKT}
 	}
 	if p.Realm == "" {
 		p.Realm = a.realm
@@ -66,6 +81,24 @@ func (a *Authenticator) Mint(_ context.Context, q Request) (token string, expire
 		return "", time.Time{}, invalid("claims", errTooLarge)
 	}
 	return token, expires, nil
+}
+
+// MostUses is the greatest number of requests to which a ticket can be held.
+const MostUses = 1_000_000
+
+// checkNarrow looks at what a ticket is held to beside its life.
+func (a *Authenticator) checkNarrow(q *Request) error {
+	switch {
+	case q.MaxUses < 0 || q.MaxUses > MostUses:
+		return invalid("max_uses", fmt.Errorf("ticket: max_uses is between 1 and %d", MostUses))
+	case q.MaxUses > 0 && a.uses == nil:
+		return invalid("max_uses", errNoUses)
+	case q.JKT != "" && !thumbprint(q.JKT):
+		return invalid("dpop_jkt", errors.New("ticket: no SHA-256 thumbprint of a key in base64url"))
+	case q.JKT != "" && len(a.addresses) == 0:
+		return invalid("dpop_jkt", errNoAddress)
+	}
+	return nil
 }
 
 func (q *Request) life() (time.Duration, error) {

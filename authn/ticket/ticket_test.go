@@ -91,7 +91,7 @@ func TestConformance(t *testing.T) {
 	a := make1(t, Options{Secrets: []claviger.Secret{own}})
 	key := own.Reveal(seal.ForReveal())
 	token, expires, err := a.Mint(t.Context(), Request{
-		Subject: "u-1", Claims: claviger.Claims{"role": "admin", "plan": "pro"}, Plan: "pro", Actions: []string{"a"},
+		Subject: "u-1", Claims: claviger.Claims{"role": "admin", "plan": "pro"}, Plan: "pro", Actions: []string{"a"}, Service: "web",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestConformance(t *testing.T) {
 		Authenticator: a, Valid: token, Secrets: []claviger.Secret{own},
 		Want: claviger.Principal{
 			Realm: "app", Subject: "u-1", Roles: []string{"admin"}, Method: "ticket", Presented: claviger.CredentialBearer,
-			Expires: expires, Plan: "pro", Actions: []string{"a"},
+			Expires: expires, Plan: "pro", Actions: []string{"a"}, MintedBy: "web", TokenID: idIn(t, token), Issued: start,
 		},
 		Refused: map[string]string{
 			"expired":           good(map[string]any{"iat": start.Unix() - 400, "exp": start.Unix() - 15}),
@@ -127,6 +127,15 @@ func TestConformance(t *testing.T) {
 			"another audience":  good(map[string]any{"aud": "other"}),
 			"another issuer":    good(map[string]any{"iss": "other"}),
 			"unknown member":    good(map[string]any{"only_on": "tuesdays"}),
+			"no jti":            good(map[string]any{"jti": nil}),
+			"empty jti":         good(map[string]any{"jti": ""}),
+			"negative uses":     good(map[string]any{"max_uses": -1}),
+			"half a use":        good(map[string]any{"max_uses": 1.5}),
+			"uses, uncounted":   good(map[string]any{"max_uses": 1}),
+			"cnf of no key":     good(map[string]any{"cnf": map[string]any{"jkt": "x"}}),
+			"cnf without jkt":   good(map[string]any{"cnf": map[string]any{}}),
+			"cnf of a kind":     good(map[string]any{"cnf": map[string]any{"x5t#S256": strings.Repeat("A", 43)}}),
+			"bound, as bearer":  good(map[string]any{"cnf": map[string]any{"jkt": strings.Repeat("A", 43)}}),
 			"a long life":       good(map[string]any{"exp": start.Unix() + 24*3600 + 16}),
 			"another key":       foreign,
 			"HS512":             sign(t, jose.HS512, key, ours(), said(t, nil)),
@@ -150,6 +159,21 @@ func TestConformance(t *testing.T) {
 			"cookie":             func(r *http.Request) { r.Header.Set("Cookie", "ticket="+token) },
 		},
 	})
+}
+
+// idIn reads the jti of a ticket.
+func idIn(t testing.TB, token string) string {
+	t.Helper()
+	b, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jsonx.Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, _ := v.Get("jti")
+	return id.Str()
 }
 
 func unsigned(header, payload, signature string) string {
@@ -325,7 +349,7 @@ func FuzzTicket(f *testing.F) {
 	f.Add(unsigned(`{"alg":"none","typ":"`+typ+`"}`, `{"sub":"u"}`, ""))
 	f.Add(sign(f, jose.HS256, make([]byte, 32), ours(), `{"sub":"u","exp":1e400}`))
 	f.Fuzz(func(t *testing.T, token string) {
-		p, _, err := a.verify(token, start)
+		p, err := a.verify(token, start)
 		if (err == nil) != (p != nil && p.Subject != "" && p.Realm != "") {
 			t.Fatalf("%q: %+v, %v", token, p, err)
 		}
@@ -339,12 +363,13 @@ func FuzzPayload(f *testing.F) {
 	f.Add(said(f, nil))
 	f.Add(said(f, map[string]any{"claims": map[string]any{"roles": []any{"a"}}, "actions": []any{}, "nbf": 1}))
 	f.Fuzz(func(t *testing.T, payload string) {
-		p, until, err := a.read([]byte(payload), start)
+		p, err := a.read([]byte(payload), start)
 		if err != nil {
 			return
 		}
-		if p.Subject == "" || p.Realm == "" || !start.Before(until) || until.Sub(start) > LongestTTL+time.Minute {
-			t.Fatalf("%q: %+v until %s", payload, p, until)
+		until := p.until
+		if p.Subject == "" || p.Realm == "" || p.TokenID == "" || p.most < 0 || !start.Before(until) || until.Sub(start) > LongestTTL+time.Minute {
+			t.Fatalf("%q: %+v until %s", payload, p.Principal, until)
 		}
 	})
 }
@@ -367,7 +392,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	b.Run("first", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, _, err := a.verify(token, start); err != nil {
+			if _, err := a.verify(token, start); err != nil {
 				b.Fatal(err)
 			}
 		}

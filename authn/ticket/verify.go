@@ -23,6 +23,8 @@ var (
 	errAudience  = errors.New("for another audience")
 	errRealm     = errors.New("names no realm")
 	errLife      = errors.New("valid for longer than a day, or without iat")
+	errID        = errors.New("names no jti")
+	errBinding   = errors.New("bound to what is no key's thumbprint, or good for less than one request")
 )
 
 // payload is what a ticket says. A member that is not here is refused, because
@@ -39,6 +41,26 @@ type payload struct {
 	Claims    claviger.Claims `json:"claims,omitzero"`
 	Plan      string          `json:"plan,omitzero"`
 	Actions   []string        `json:"actions,omitzero"`
+	// Service is the service key that asked for the ticket.
+	Service string `json:"svc,omitzero"`
+	// MaxUses is for how many requests it is good; 0 for any number.
+	MaxUses int64 `json:"max_uses,omitzero"`
+	// Confirmation binds it to a key (RFC 7800, section 3).
+	Confirmation *confirmation `json:"cnf,omitzero"`
+}
+
+// confirmation is the thumbprint of the key (RFC 9449, section 6.1).
+type confirmation struct {
+	JKT string `json:"jkt"`
+}
+
+// good is a ticket that was verified. What it says of the sender and of the
+// number of requests is held against each request anew.
+type good struct {
+	claviger.Principal
+	jkt   string
+	most  int64
+	until time.Time
 }
 
 // isTicket recognises our own: three parts with a header of our typ. Nothing
@@ -92,24 +114,24 @@ func checkHeader(h jsonx.Value) (kid string, err error) {
 	return kid, nil
 }
 
-func (a *Authenticator) verify(token string, now time.Time) (*claviger.Principal, time.Time, error) {
+func (a *Authenticator) verify(token string, now time.Time) (*good, error) {
 	for p := range strings.SplitSeq(token, ".") {
 		if p == "" || !credential.Canonical(p) {
-			return nil, time.Time{}, errForm
+			return nil, errForm
 		}
 	}
 	header, _, _ := strings.Cut(token, ".")
 	h, err := parseHeader(header)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
 	kid, err := checkHeader(h)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
 	body, err := a.signed(token, kid)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
 	return a.read(body, now)
 }
@@ -132,27 +154,36 @@ func (a *Authenticator) signed(token, kid string) ([]byte, error) {
 	return nil, errKey
 }
 
-func (a *Authenticator) read(body []byte, now time.Time) (*claviger.Principal, time.Time, error) {
+func (a *Authenticator) read(body []byte, now time.Time) (*good, error) {
 	t, err := credential.ReadToken(body, now, 0)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
 	var p payload
 	if err := jsonx.Unmarshal(body, &p); err != nil {
-		return nil, time.Time{}, errPayload
+		return nil, errPayload
 	}
 	switch {
 	case p.Issuer != issuer:
-		return nil, time.Time{}, errIssuer
+		return nil, errIssuer
 	case p.Audience != a.audience:
-		return nil, time.Time{}, errAudience
+		return nil, errAudience
 	case p.Realm == "":
-		return nil, time.Time{}, errRealm
+		return nil, errRealm
 	case t.IssuedAt.IsZero() || t.Expires.Sub(t.IssuedAt) > LongestTTL+credential.Tolerance:
-		return nil, time.Time{}, errLife
+		return nil, errLife
+	case t.ID == "":
+		return nil, errID
+	case p.MaxUses < 0 || p.Confirmation != nil && !thumbprint(p.Confirmation.JKT):
+		return nil, errBinding
 	}
-	return &claviger.Principal{
+	g := &good{most: p.MaxUses, until: t.Until, Principal: claviger.Principal{
 		Realm: p.Realm, Subject: p.Subject, Roles: credential.Roles(p.Claims), Method: Method, Claims: p.Claims,
 		Presented: claviger.CredentialBearer, Expires: t.Expires, Plan: p.Plan, Actions: p.Actions,
-	}, t.Until, nil
+		MintedBy: p.Service, TokenID: t.ID, Issued: t.IssuedAt,
+	}}
+	if p.Confirmation != nil {
+		g.jkt = p.Confirmation.JKT
+	}
+	return g, nil
 }

@@ -37,7 +37,12 @@ type Token struct {
 	Expires, Until time.Time
 	// IssuedAt is iat, or the zero time.
 	IssuedAt time.Time
+	// ID is jti where it is a string of at most maxID bytes, else empty.
+	ID string
 }
+
+// maxID is the longest id of a token by which it can be revoked.
+const maxID = 256
 
 // ReadToken checks the payload of a token whose seal or signature is good. A
 // positive maxAge bounds its age by iat.
@@ -66,6 +71,9 @@ func ReadClaims(v jsonx.Value, subject string, now time.Time, maxAge time.Durati
 	t.Subject = sub.Str()
 	if err := CheckSubject(t.Subject); err != nil {
 		return nil, err
+	}
+	if id, _ := v.Get("jti"); id.Kind() == jsonx.KindString && len(id.Str()) <= maxID {
+		t.ID = id.Str()
 	}
 	t.Claims, _ = v.Any().(map[string]any)
 	t.Roles = Roles(t.Claims)

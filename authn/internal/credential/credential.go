@@ -24,8 +24,10 @@ func Refuse(cause error) error {
 // Bearer returns the credential of the one Authorization header (RFC 6750,
 // section 2.1; the scheme in any case, RFC 9110, section 11.1). It is false
 // when there is no header, more than one, another scheme, or nothing after it.
-func Bearer(r *http.Request) (string, bool) {
-	const scheme = "Bearer "
+func Bearer(r *http.Request) (string, bool) { return Presented(r, "Bearer ") }
+
+// Presented is Bearer for another scheme, which ends in a space.
+func Presented(r *http.Request, scheme string) (string, bool) {
 	h := r.Header["Authorization"]
 	if len(h) != 1 || len(h[0]) <= len(scheme) || !strings.EqualFold(h[0][:len(scheme)], scheme) {
 		return "", false

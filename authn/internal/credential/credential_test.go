@@ -134,7 +134,7 @@ func TestRoles(t *testing.T) {
 }
 
 func TestMemoryForgetsInTime(t *testing.T) {
-	m := NewMemory(1 << 20)
+	m := NewMemory[claviger.Principal](1 << 20)
 	now := time.Unix(1000, 0)
 	k := KeyOf("a", 0)
 	m.Put(k, &claviger.Principal{Subject: "a"}, now.Add(10*time.Second), 1)
@@ -157,7 +157,7 @@ func TestMemoryForgetsInTime(t *testing.T) {
 func TestMemoryModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		budget := rapid.IntRange(0, 2<<20).Draw(t, "budget")
-		m := NewMemory(budget)
+		m := NewMemory[claviger.Principal](budget)
 		type known struct {
 			subject string
 			until   int64
@@ -185,7 +185,7 @@ func TestMemoryModel(t *testing.T) {
 }
 
 func TestMemoryKeepsWhatIsAskedFor(t *testing.T) {
-	m := NewMemory(shards * 2 * 10 * (overhead + weight))
+	m := NewMemory[claviger.Principal](shards * 2 * 10 * (overhead + weight))
 	now := time.Unix(1000, 0)
 	hot := KeyOf("hot", 0)
 	m.Put(hot, &claviger.Principal{Subject: "hot"}, now.Add(time.Hour), 1)
@@ -198,7 +198,7 @@ func TestMemoryKeepsWhatIsAskedFor(t *testing.T) {
 }
 
 func TestMemoryConcurrent(t *testing.T) {
-	m := NewMemory(1 << 16)
+	m := NewMemory[claviger.Principal](1 << 16)
 	now := time.Unix(1000, 0)
 	var wg sync.WaitGroup
 	for range 8 {
@@ -216,7 +216,7 @@ func TestMemoryConcurrent(t *testing.T) {
 }
 
 func BenchmarkMemoryHit(b *testing.B) {
-	m := NewMemory(1 << 20)
+	m := NewMemory[claviger.Principal](1 << 20)
 	now := time.Unix(1000, 0)
 	token := strings.Repeat("x", 500)
 	m.Put(KeyOf(token, 0), &claviger.Principal{}, now.Add(time.Hour), 500)

@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"sync"
 	"time"
-
-	"claviger.dev/claviger"
 )
 
 const (
@@ -33,47 +31,47 @@ func KeyOf(credential string, way uint8) Key {
 	return Key{sum: sha256.Sum256(room[:copy(room[:], credential)]), way: way}
 }
 
-// Memory holds the callers of tokens that were found good, until the tokens
-// end, so that the same one is not opened for each request. It is bounded in
-// bytes and forgets what was not asked for longest, roughly. What it returns is
-// shared and must not be changed.
-type Memory struct {
+// Memory holds what tokens that were found good say, usually their callers,
+// until the tokens end, so that the same one is not opened for each request. It
+// is bounded in bytes and forgets what was not asked for longest, roughly. What
+// it returns is shared and must not be changed.
+type Memory[V any] struct {
 	budget int // of one generation in one shard
-	shard  [shards]shard
+	shard  [shards]shard[V]
 }
 
 // shard is a map in two generations. What is asked for moves to the young one;
 // when that is full, the old one is forgotten and the young one grows old.
-type shard struct {
+type shard[V any] struct {
 	mu         sync.Mutex
-	young, old map[Key]entry
+	young, old map[Key]entry[V]
 	cost       int
 }
 
-type entry struct {
-	caller *claviger.Principal
-	until  time.Time
-	cost   int
+type entry[V any] struct {
+	said  *V
+	until time.Time
+	cost  int
 }
 
 // NewMemory returns a Memory of about that many bytes.
-func NewMemory(size int) *Memory {
-	m := &Memory{budget: size / shards / 2}
+func NewMemory[V any](size int) *Memory[V] {
+	m := &Memory[V]{budget: size / shards / 2}
 	for i := range m.shard {
-		m.shard[i].young = map[Key]entry{}
+		m.shard[i].young = map[Key]entry[V]{}
 	}
 	return m
 }
 
-// Get returns the caller of a credential that was remembered and is still good
-// at now.
-func (m *Memory) Get(k Key, now time.Time) (*claviger.Principal, bool) {
-	p, _, ok := m.Find(k, now)
-	return p, ok
+// Get returns what a credential says that was remembered and is still good at
+// now.
+func (m *Memory[V]) Get(k Key, now time.Time) (*V, bool) {
+	said, _, ok := m.Find(k, now)
+	return said, ok
 }
 
-// Find is Get with the moment until which the caller is remembered.
-func (m *Memory) Find(k Key, now time.Time) (*claviger.Principal, time.Time, bool) {
+// Find is Get with the moment until which it is remembered.
+func (m *Memory[V]) Find(k Key, now time.Time) (*V, time.Time, bool) {
 	s := &m.shard[k.sum[0]%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,11 +89,11 @@ func (m *Memory) Find(k Key, now time.Time) (*claviger.Principal, time.Time, boo
 		m.forget(s, k)
 		return nil, time.Time{}, false
 	}
-	return e.caller, e.until, true
+	return e.said, e.until, true
 }
 
 // Forget drops what is remembered about a credential.
-func (m *Memory) Forget(k Key) {
+func (m *Memory[V]) Forget(k Key) {
 	s := &m.shard[k.sum[0]%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,9 +101,9 @@ func (m *Memory) Forget(k Key) {
 	delete(s.old, k)
 }
 
-// Put remembers the caller of a credential of that many bytes until then.
-func (m *Memory) Put(k Key, p *claviger.Principal, until time.Time, size int) {
-	e := entry{caller: p, until: until, cost: size*weight + overhead}
+// Put remembers what a credential of that many bytes says, until then.
+func (m *Memory[V]) Put(k Key, said *V, until time.Time, size int) {
+	e := entry[V]{said: said, until: until, cost: size*weight + overhead}
 	s := &m.shard[k.sum[0]%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,15 +114,15 @@ func (m *Memory) Put(k Key, p *claviger.Principal, until time.Time, size int) {
 	}
 }
 
-func (m *Memory) add(s *shard, k Key, e entry) {
+func (m *Memory[V]) add(s *shard[V], k Key, e entry[V]) {
 	if s.cost+e.cost > m.budget {
-		s.old, s.young, s.cost = s.young, map[Key]entry{}, 0
+		s.old, s.young, s.cost = s.young, map[Key]entry[V]{}, 0
 	}
 	s.young[k] = e
 	s.cost += e.cost
 }
 
-func (m *Memory) forget(s *shard, k Key) {
+func (m *Memory[V]) forget(s *shard[V], k Key) {
 	if e, ok := s.young[k]; ok {
 		s.cost -= e.cost
 		delete(s.young, k)
@@ -132,7 +130,7 @@ func (m *Memory) forget(s *shard, k Key) {
 }
 
 // size is the cost of all that is remembered, for tests.
-func (m *Memory) size() (cost int) {
+func (m *Memory[V]) size() (cost int) {
 	for i := range m.shard {
 		s := &m.shard[i]
 		s.mu.Lock()
