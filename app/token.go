@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"claviger.dev/claviger"
@@ -74,64 +73,12 @@ func (m minter) MintFor(ctx context.Context, p claviger.Principal, q gateway.Tic
 	if !ok {
 		return "", time.Time{}, &claviger.Error{Code: claviger.CodeForbidden, Err: errors.New("no such service key")}
 	}
-	for name := range q.Claims {
-		if !slices.Contains(key.Claims, name) {
-			return "", time.Time{}, &claviger.Error{Code: claviger.CodeForbidden, Param: "claims", Detail: "This service key may not set that claim"}
-		}
-	}
-	plan, err := planFor(key, q.Plan)
-	if err != nil {
-		return "", time.Time{}, err
-	}
-	actions := q.Actions
-	if actions == nil {
-		actions = key.Actions
-	}
-	for _, a := range actions {
-		if key.Actions != nil && !slices.Contains(key.Actions, a) {
-			return "", time.Time{}, &claviger.Error{Code: claviger.CodeForbidden, Param: "actions", Detail: "This service key may not hand out that action"}
-		}
-	}
-	ttl, err := lifeFor(key, q.TTL)
+	may, err := key.Narrow(service.Ask{Claims: q.Claims, Plan: q.Plan, Actions: q.Actions, TTL: q.TTL, JKT: q.JKT})
 	if err != nil {
 		return "", time.Time{}, err
 	}
 	return m.tickets.Mint(ctx, ticket.Request{
-		Subject: q.Subject, Realm: key.Realm, Claims: q.Claims, Plan: plan, Actions: actions, TTL: ttl,
+		Subject: q.Subject, Realm: key.Realm, Claims: may.Claims, Plan: may.Plan, Actions: may.Actions,
+		TTL: may.TTL, Service: key.Name, MaxUses: q.MaxUses, JKT: may.JKT,
 	})
-}
-
-// planFor is the plan of a ticket. A key that is bound to plans writes one of
-// them into each: without one, conditions could decide for another.
-func planFor(key service.Key, asked string) (string, error) {
-	switch {
-	case asked == "" && len(key.Plans) == 0:
-		return "", nil
-	case asked == "" && len(key.Plans) == 1:
-		return key.Plans[0], nil
-	case asked == "":
-		return "", &claviger.Error{Code: claviger.CodeInvalidInput, Param: "plan", Detail: "Invalid plan: name one of those of this service key"}
-	case !slices.Contains(key.Plans, asked):
-		return "", &claviger.Error{Code: claviger.CodeForbidden, Param: "plan", Detail: "This service key may not hand out that plan"}
-	}
-	return asked, nil
-}
-
-// lifeFor is the life of a ticket: what was asked, or five minutes, and never
-// more than the key allows.
-func lifeFor(key service.Key, asked time.Duration) (time.Duration, error) {
-	longest := ticket.ServiceTTL
-	if key.TicketTTL > 0 {
-		longest = min(longest, key.TicketTTL)
-	}
-	switch {
-	case asked == 0:
-		return min(longest, ticket.DefaultTTL), nil
-	case asked < 0 || asked > longest:
-		return 0, &claviger.Error{
-			Code: claviger.CodeInvalidInput, Param: "ttl",
-			Detail: fmt.Sprintf("Invalid ttl: at most %d seconds", int64(longest.Seconds())),
-		}
-	}
-	return asked, nil
 }

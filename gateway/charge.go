@@ -17,6 +17,7 @@ const (
 	scopeIP         = "ip"
 	scopeUser       = "user"
 	scopeCredential = "credential"
+	scopeService    = "service"
 	scopeTotal      = "total"
 )
 
@@ -77,13 +78,20 @@ func (x *exchange) authorize(c *caller, call *claviger.Call) (claviger.Decision,
 		}
 		return claviger.Decision{}, &claviger.Error{Code: code, Param: d.Param, Err: errors.New(d.Reason)}
 	}
+	if err := x.barred(c, d.Plan); err != nil {
+		return claviger.Decision{}, err
+	}
 	return d, nil
 }
 
 // admitted is a call that may go upstream, and what it holds until it is
 // settled.
 type admitted struct {
-	x          *exchange
+	x *exchange
+	// ctx ends when the caller leaves, with the call, or by a block, which is its
+	// cause then.
+	ctx        context.Context //nolint:containedctx // it lives as long as the call
+	end        context.CancelCauseFunc
 	authorized claviger.Authorized
 	hold       claviger.Hold
 	held       []claviger.Charge
@@ -98,10 +106,10 @@ type admitted struct {
 
 // send carries the call to the provider, once. What is sent is not kept while
 // the answer comes, which may take minutes.
-func (a *admitted) send(ctx context.Context) (*http.Response, error) {
+func (a *admitted) send() (*http.Response, error) {
 	call := a.authorized
 	a.authorized = claviger.Authorized{}
-	return a.x.s.Upstream.RoundTrip(ctx, call)
+	return a.x.s.Upstream.RoundTrip(a.ctx, call)
 }
 
 // pass authorizes another call under the same hold: one of several by which a
@@ -114,7 +122,7 @@ func (a *admitted) pass(call *claviger.Call) claviger.Authorized {
 func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call) (*admitted, error) {
 	out := call.MaxOutput * max(call.Choices, 1)
 	w := worst{requests: 1, tokens: claviger.AddMicros(call.MaxInput, out)}
-	limits := [][]claviger.Limit{d.Limits, c.Limits, x.s.Total}
+	limits := [][]claviger.Limit{d.Limits, c.Limits, c.service, x.s.Total}
 	if call.NoModel {
 		w.tokens, w.money = 0, claviger.Money{Currency: admit.Currency}
 	} else if slices.ContainsFunc(limits, spends) || x.clientKnown && spends(x.s.PerIP) {
@@ -127,9 +135,10 @@ func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call) (
 		}
 		w.money = money
 	}
-	charges := make([]claviger.Charge, 0, len(d.Limits)+len(c.Limits)+len(x.s.perIPOthers)+len(x.s.Total))
+	charges := make([]claviger.Charge, 0, len(d.Limits)+len(c.Limits)+len(c.service)+len(x.s.perIPOthers)+len(x.s.Total))
 	charges = bind(charges, d.Limits, scopeUser, c.pseudonym, w)
 	charges = bind(charges, c.Limits, scopeCredential, c.pseudonym, w)
+	charges = bind(charges, c.service, scopeService, c.key(), w)
 	if x.clientKnown {
 		charges = bind(charges, x.s.perIPOthers, scopeIP, x.clientName, w)
 	}
@@ -143,8 +152,14 @@ func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call) (
 	if call.NoModel {
 		maxInput = 0
 	}
+	ctx, end := context.WithCancelCause(x.r.Context())
+	if err := x.enter(c, d.Plan, end); err != nil {
+		end(nil)
+		x.release(hold)
+		return nil, err
+	}
 	return &admitted{
-		x: x, hold: hold, held: charges, model: call.Model, prices: x.s.Prices,
+		x: x, ctx: ctx, end: end, hold: hold, held: charges, model: call.Model, prices: x.s.Prices,
 		maxInput: maxInput, maxOutput: out,
 		authorized: claviger.Authorize(seal.ForMint(), *call, hold, x.event.RequestID),
 	}, nil
@@ -163,8 +178,22 @@ type used struct {
 	estimated bool
 }
 
+// release gives back a hold whose call never began.
+func (x *exchange) release(h claviger.Hold) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), defaultSettle)
+	defer cancel()
+	if err := h.Release(ctx); err != nil {
+		x.g.options.Logger.ErrorContext(ctx, "a hold was not released and counts as used",
+			"request_id", x.event.RequestID, "error", err.Error())
+	}
+}
+
+// cancel ends what is under way upstream.
+func (a *admitted) cancel() { a.end(nil) }
+
 // settle closes the hold. It runs also when the caller left, and is bounded.
 func (a *admitted) settle(u used) {
+	a.x.leave()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.x.r.Context()), defaultSettle)
 	defer cancel()
 	var err error

@@ -39,12 +39,24 @@ type exchange struct {
 	// uploading is how much of the memory for uploads this request has.
 	uploading int64
 	event     claviger.Event
+	// call is the place among the calls under way.
+	call call
 }
 
 // caller is who passed authentication.
 type caller struct {
 	claviger.Principal
 	pseudonym string
+	// service are the limits of the service key behind the caller.
+	service []claviger.Limit
+}
+
+// key is the name of the service key behind the caller, if there is one.
+func (c *caller) key() string {
+	if c.Service != "" {
+		return c.Service
+	}
+	return c.MintedBy
 }
 
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
@@ -197,7 +209,17 @@ func (x *exchange) admitCaller(p *claviger.Principal) (*caller, error) {
 		return nil, &claviger.Error{Code: claviger.CodeUnauthenticated, Err: errors.New("authenticator returned no subject or realm")}
 	}
 	c := &caller{Principal: *p, pseudonym: x.s.Pseudonym(*p)}
+	if key := c.key(); key != "" && x.s.Services != nil {
+		limits, known := x.s.Services[key]
+		if !known {
+			return nil, &claviger.Error{Code: claviger.CodeUnauthenticated, Err: errors.New("the service key behind this credential is not configured any more")}
+		}
+		c.service = limits
+	}
 	x.event.Subject, x.event.Realm, x.event.Method = c.pseudonym, p.Realm, p.Method
+	if err := x.barred(c, ""); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 

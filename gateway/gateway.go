@@ -32,6 +32,10 @@ type Options struct {
 	// Admission takes the charges. It outlives snapshots, so that a reload
 	// forgets nothing that was spent. Required.
 	Admission claviger.Admission
+	// Blocks knows who is kept out; nil keeps out nobody. It outlives snapshots,
+	// and does not need a good configuration. Calls under way end when a block
+	// comes that keeps their caller out.
+	Blocks claviger.Blocks
 	// Recorder receives the account of every request. Nil records nothing.
 	Recorder claviger.Recorder
 	// Logger receives one line a request. Nil discards them.
@@ -80,10 +84,12 @@ type Gateway struct {
 	current atomic.Pointer[compiled]
 	// uploads is how many bytes of files are in memory.
 	uploads atomic.Int64
+	calls   calls
 }
 
 // New makes a gateway that serves by s until Swap. It refuses a snapshot that
-// would leave a gate open.
+// would leave a gate open. With Options.Blocks, Close has to be called when the
+// gateway is not needed any more.
 func New(o Options, s Snapshot) (*Gateway, error) {
 	if o.Admission == nil {
 		return nil, errors.New("gateway: no admission: limits could not be kept")
@@ -92,6 +98,7 @@ func New(o Options, s Snapshot) (*Gateway, error) {
 	if err := g.Swap(s); err != nil {
 		return nil, err
 	}
+	g.watchBlocks()
 	return g, nil
 }
 

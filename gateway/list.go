@@ -35,6 +35,7 @@ func (x *exchange) listOwned(c *caller) error {
 		return err
 	}
 	defer a.settle(used{units: claviger.Units{{Kind: claviger.UnitInput}}})
+	defer a.cancel()
 	bodies, err := x.readOwned(c, a, owned.IDs)
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func (x *exchange) listOwned(c *caller) error {
 // readOwned reads each object, a few at a time, in their order. One that the
 // provider no longer has is left out and forgotten.
 func (x *exchange) readOwned(c *caller, a *admitted, ids []string) ([][]byte, error) {
-	ctx, cancel := context.WithCancelCause(x.r.Context())
+	ctx, cancel := context.WithCancelCause(a.ctx)
 	defer cancel(nil)
 	out := make([][]byte, len(ids))
 	todo := make(chan int, len(ids))
@@ -75,7 +76,7 @@ func (x *exchange) readOwned(c *caller, a *admitted, ids []string) ([][]byte, er
 		}
 	}
 	if first != nil {
-		return nil, x.upstreamError(x.r.Context(), first)
+		return nil, a.failure(first)
 	}
 	return slices.DeleteFunc(out, func(b []byte) bool { return b == nil }), nil
 }

@@ -54,7 +54,7 @@ const (
 func askableHeader(h string) bool {
 	switch h {
 	case "accept", "authorization", "content-type", "x-claviger-stream", "claviger-human", "openai-organization",
-		"openai-project", "openai-beta", "user-agent", "idempotency-key":
+		"openai-project", "openai-beta", "user-agent", "idempotency-key", "dpop":
 		return true
 	}
 	return strings.HasPrefix(h, "x-stainless-")

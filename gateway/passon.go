@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -17,14 +16,13 @@ const passOnBuffer = 32 << 10
 // never shown as a page. What such an answer used nobody says, so the call is
 // settled as held.
 func (x *exchange) passOn(a *admitted) error {
-	ctx, cancel := context.WithCancel(x.r.Context())
-	defer cancel()
 	u := a.asHeld()
 	defer func() { a.settle(u) }()
-	resp, err := a.send(ctx)
+	defer a.cancel()
+	resp, err := a.send()
 	if err != nil {
 		u = a.afterFailure(err)
-		return x.upstreamError(ctx, err)
+		return a.failure(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	w := &passOnWriter{x: x, media: resp.Header.Get("Content-Type")}
@@ -36,9 +34,9 @@ func (x *exchange) passOn(a *admitted) error {
 	case err == nil:
 		return nil
 	case !x.committed:
-		return x.upstreamError(ctx, err)
+		return a.failure(err)
 	}
-	x.fail(x.upstreamError(ctx, err))
+	x.fail(a.failure(err))
 	// The answer must not look whole.
 	panic(http.ErrAbortHandler)
 }

@@ -111,16 +111,16 @@ func (x *exchange) answer(a *admitted, rebuild func([]byte) ([]byte, claviger.Un
 func (x *exchange) answerWith(a *admitted, read func([]byte) (claviger.Units, error)) error {
 	u := a.asHeld()
 	defer func() { a.settle(u) }()
-	ctx := x.r.Context()
-	resp, err := a.send(ctx) //nolint:bodyclose // readAnswer closes it
+	defer a.cancel()
+	resp, err := a.send() //nolint:bodyclose // readAnswer closes it
 	if err != nil {
 		u = a.afterFailure(err)
-		return x.upstreamError(ctx, err)
+		return a.failure(err)
 	}
 	raw, err := readAnswer(resp)
 	if err != nil {
 		u = a.afterCut(err)
-		return x.upstreamError(ctx, err)
+		return a.failure(err)
 	}
 	units, err := read(raw)
 	if len(units) > 0 {
@@ -157,10 +157,14 @@ func readAnswer(resp *http.Response) ([]byte, error) {
 	}
 }
 
-// upstreamError notes a caller who left, for whom no answer is of use any more.
-func (x *exchange) upstreamError(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		x.event.CallerGone = true
+// failure is how a call that broke off is told. It notes a caller who left, for
+// whom no answer is of use any more.
+func (a *admitted) failure(err error) error {
+	if e := a.blocked(); e != nil {
+		return e
+	}
+	if a.ctx.Err() != nil {
+		a.x.event.CallerGone = true
 	}
 	if e, ok := errors.AsType[*claviger.Error](err); ok {
 		return e
@@ -192,6 +196,7 @@ func (x *exchange) listModels(c *caller) error {
 	}
 	charges := bind(nil, rates(d.Limits), scopeUser, c.pseudonym, worst{requests: 1})
 	charges = bind(charges, rates(c.Limits), scopeCredential, c.pseudonym, worst{requests: 1})
+	charges = bind(charges, rates(c.service), scopeService, c.key(), worst{requests: 1})
 	hold, err := x.g.options.Admission.Admit(x.r.Context(), charges)
 	if err != nil {
 		return limitsError(err)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,7 +46,7 @@ func (x *exchange) failureHeaders(e *claviger.Error) {
 	h := x.w.Header()
 	switch e.Code {
 	case claviger.CodeUnauthenticated:
-		h.Set("WWW-Authenticate", `Bearer realm="claviger"`)
+		h["Www-Authenticate"] = slices.Clip(x.s.challenge)
 	case claviger.CodeMethodNotAllowed:
 		h.Set("Allow", e.Allow)
 	case claviger.CodeTooLarge, claviger.CodeRequestTimeout:

@@ -39,6 +39,11 @@ type Snapshot struct {
 	Owners claviger.Owners
 	// Minter answers POST /tickets; nil keeps it shut.
 	Minter Minter
+	// Services are the limits of the service keys by name, for what a server
+	// does as itself and for all tickets that it asked for, together. A key
+	// without limits stands here too: unless the map is nil, a ticket that was
+	// asked for with a key which is not here is refused.
+	Services map[string][]claviger.Limit
 	// ClientVerifier checks Claviger-Client; nil ignores the header.
 	ClientVerifier ClientVerifier
 	// Upstream carries calls to the provider. Required.
@@ -71,6 +76,12 @@ type TicketRequest struct {
 	Actions []string
 	// TTL is the wanted life; 0 leaves it to the minter.
 	TTL time.Duration
+	// MaxUses is for how many requests the ticket is to be good; 0 for any
+	// number.
+	MaxUses int64
+	// JKT is the thumbprint of the key to which it is to be bound; empty for
+	// none.
+	JKT string
 }
 
 // Minter makes tickets for a server that proved its service key. It refuses
@@ -93,6 +104,8 @@ type compiled struct {
 	open map[claviger.Endpoint]*route
 	// perIPRates are taken before anything else, perIPOthers with the call.
 	perIPRates, perIPOthers []claviger.Limit
+	// challenge is WWW-Authenticate.
+	challenge []string
 }
 
 func compile(s Snapshot) (*compiled, error) {
@@ -101,7 +114,12 @@ func compile(s Snapshot) (*compiled, error) {
 	}
 	c := &compiled{
 		Snapshot: s, routes: map[string]*route{}, open: map[claviger.Endpoint]*route{},
-		perIPRates: rates(s.PerIP), perIPOthers: others(s.PerIP),
+		perIPRates: rates(s.PerIP), perIPOthers: others(s.PerIP), challenge: []string{`Bearer realm="claviger"`},
+	}
+	for _, a := range s.Authenticators {
+		if x, ok := a.(claviger.Challenger); ok && x.Challenge() != "" {
+			c.challenge = append(c.challenge, x.Challenge())
+		}
 	}
 	for _, a := range s.Actions {
 		if err := c.addAction(a); err != nil {

@@ -58,23 +58,23 @@ func (proxyEvents) AppendEnd(dst []byte) ([]byte, error) { return dst, nil }
 
 // stream carries a call whose answer is passed on event by event.
 func (x *exchange) stream(a *admitted, t translator) error {
-	ctx, cancel := context.WithCancel(x.r.Context())
-	defer cancel()
+	defer a.cancel()
 	u := a.asHeld()
 	defer func() { a.settle(u) }()
-	w := newEventWriter(x, cancel)
+	w := newEventWriter(x, a.cancel)
 	w.owner = a.owner
 	defer w.close()
-	resp, err := a.send(ctx)
+	resp, err := a.send()
 	if err != nil {
 		u = a.afterFailure(err)
-		return w.failed(t, x.upstreamError(ctx, err), false)
+		return w.failed(t, a.failure(err), false)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	err, broken := w.pump(resp.Body, t, cancel)
+	err, broken := w.pump(resp.Body, t, w.cancel)
 	u = streamed(t)
 	if err != nil {
-		return w.failed(t, x.upstreamError(x.r.Context(), err), broken)
+		// A block is our own end, and its event a proper one.
+		return w.failed(t, a.failure(err), broken && a.blocked() == nil)
 	}
 	return nil
 }

@@ -71,6 +71,11 @@ func (q *TicketRequest) set(name string, v jsonx.Value) error {
 		q.TTL, ok = parseTTL(v)
 	case "actions":
 		q.Actions, ok = parseNames(v)
+	case "max_uses":
+		n, whole := v.Int()
+		q.MaxUses, ok = n, whole && n > 0
+	case "dpop_jkt":
+		q.JKT, ok = v.Str(), v.Kind() == jsonx.KindString && v.Str() != ""
 	}
 	if !ok {
 		return invalid(name)

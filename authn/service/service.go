@@ -49,6 +49,8 @@ type Key struct {
 	// TicketTTL is the longest life of the tickets; 0 means LongestTTL, which
 	// is also the most.
 	TicketTTL time.Duration
+	// DPoP says that every ticket has to be bound to a key of its holder.
+	DPoP bool
 }
 
 // Options configure an Authenticator.
