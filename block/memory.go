@@ -3,7 +3,6 @@ package block
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
 
 	"claviger.dev/claviger"
@@ -44,12 +43,6 @@ func (m *Memory) PutBlock(_ context.Context, b claviger.Block) error {
 	defer m.mu.Unlock()
 	m.remove(b.Scope, b.Name)
 	m.list = append(m.list, b)
-	slices.SortFunc(m.list, func(a, b claviger.Block) int {
-		if d := strings.Compare(string(a.Scope), string(b.Scope)); d != 0 {
-			return d
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
 	m.version++
 	return nil
 }

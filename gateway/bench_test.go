@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ var typical = []claviger.Limit{
 
 // benchmark sends one request again and again through ServeHTTP, with a provider
 // in memory.
-func benchmark(b *testing.B, path, body string, answer func(claviger.Call) string) {
+func benchmark(b *testing.B, path, body string, answer func(claviger.Call) string, change ...func(*parts)) {
 	b.Helper()
 	r := newRig(b, func(p *parts) {
 		p.options.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil)) //nolint:sloglint // a line costs what it costs in production
@@ -56,6 +57,9 @@ func benchmark(b *testing.B, path, body string, answer func(claviger.Call) strin
 		p.snapshot.Upstream = &fakeUpstream{do: func(_ context.Context, a claviger.Authorized) (*http.Response, error) {
 			return reply(answer(a.Call())), nil
 		}}
+		for _, c := range change {
+			c(p)
+		}
 	})
 	head := http.Header{
 		"Authorization": {r.ticket("ada")}, "Content-Type": {"application/json"}, "Accept": {"application/json"}, "User-Agent": {"bench"},
@@ -85,6 +89,17 @@ func BenchmarkEmpty(b *testing.B) {
 }
 
 func BenchmarkProxyPlain(b *testing.B) { benchmark(b, chatPath, chat("Say hello."), plainAnswer) }
+
+// BenchmarkProxyBlocks is BenchmarkProxyPlain with ten thousand blocks of others.
+func BenchmarkProxyBlocks(b *testing.B) {
+	board := newBoard(b)
+	defer board.Close()
+	for i := range 10_000 {
+		must(b, board.memory.PutBlock(b.Context(), claviger.Block{Scope: claviger.BlockUser, Name: strconv.Itoa(i)}))
+	}
+	must(b, board.Refresh(b.Context()))
+	benchmark(b, chatPath, chat("Say hello."), plainAnswer, board.with)
+}
 
 func BenchmarkProxyStream200(b *testing.B) {
 	var s strings.Builder

@@ -50,6 +50,7 @@ func inBubble(t *testing.T, change func(*parts), test func(b *bubble)) {
 		synctest.Wait()
 		_ = srv.Close()
 		_ = b.listener.Close()
+		b.gateway.Close()
 		synctest.Wait()
 		b.holds.check(t)
 	})
