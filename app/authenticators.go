@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/authn/authjs"
@@ -103,11 +105,39 @@ func (in *installation) fetchKeys(ctx context.Context) {
 }
 
 func (b *builder) ticket(at string, c *config.Ticket) (claviger.Authenticator, error) {
-	made, err := ticket.New(ticket.Options{Secrets: b.all(at, c.Secrets, true), Audience: c.Audience, Realm: c.Realm})
+	made, err := ticket.New(ticket.Options{
+		Secrets: b.all(at, c.Secrets, true), Audience: c.Audience, Realm: c.Realm,
+		Uses: b.prev.uses, Seen: b.prev.seen, Addresses: publicURLs(b.in.config, c),
+	})
 	if b.in.tickets == nil {
 		b.in.tickets = made
 	}
 	return made, err
+}
+
+// publicURLs are the addresses under which callers reach the gateway: what the
+// configuration says, else its origins, its hosts by https, and the listener
+// where it is on loopback.
+func publicURLs(cfg *config.Config, c *config.Ticket) []string {
+	if len(c.DPoPURLs) > 0 {
+		return c.DPoPURLs
+	}
+	out := slices.Clone(cfg.Origins)
+	for _, h := range cfg.Hosts {
+		out = append(out, "https://"+h)
+	}
+	_, port, err := net.SplitHostPort(cfg.Listen)
+	if err != nil || loopbackOnly(cfg.Listen) != nil || port == "0" {
+		return out
+	}
+	scheme := "http://"
+	if cfg.TLS != nil {
+		scheme = "https://"
+	}
+	for _, h := range []string{"localhost", "127.0.0.1", "[::1]"} {
+		out = append(out, scheme+h+":"+port)
+	}
+	return out
 }
 
 func (b *builder) ironSession(at string, c *config.IronSession) (claviger.Authenticator, error) {
@@ -135,18 +165,19 @@ func (b *builder) all(at string, refs []claviger.Ref, ours bool) []claviger.Secr
 }
 
 func (b *builder) service(at string, c *config.Service) (claviger.Authenticator, error) {
-	o := service.Options{}
+	o, limits := service.Options{}, map[string][]claviger.Limit{}
 	for i, k := range c.Keys {
 		o.Keys = append(o.Keys, service.Key{
 			Name: k.Name, Secret: b.strong(fmt.Sprintf("%s.keys[%d].secret", at, i), k.Secret), Realm: k.Realm,
-			Claims: k.Claims, Plans: k.Plans, Actions: k.Actions, TicketTTL: k.TicketTTL,
+			Claims: k.Claims, Plans: k.Plans, Actions: k.Actions, TicketTTL: k.TicketTTL, DPoP: k.DPoP == "required",
 		})
+		limits[k.Name] = k.Limits.All()
 	}
 	made, err := service.New(o)
 	if err != nil {
 		return nil, err
 	}
-	b.in.snapshot.ClientVerifier = made
+	b.in.snapshot.ClientVerifier, b.in.snapshot.Services = made, limits
 	b.in.snapshot.Minter = minter{services: made}
 	return made, nil
 }

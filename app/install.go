@@ -60,6 +60,9 @@ type previous struct {
 	proofs *anonymous.Proofs
 	// asked counts what came of asking another server who somebody is.
 	asked func(method, outcome string)
+	// uses and seen are what is counted of tickets and remembered of proofs.
+	uses ticket.Uses
+	seen *ticket.MemoryProofs
 	// readOnly is for commands that look and change nothing on disk.
 	readOnly bool
 }
@@ -78,6 +81,7 @@ type builder struct {
 	// readOnly is that of previous.
 	readOnly bool
 	asked    func(method, outcome string)
+	prev     previous
 	count    func(model, text string) int64
 	wrong    config.Problems
 }
@@ -93,7 +97,7 @@ func newInstallation(ctx context.Context, env Environment, src source, prev prev
 	}
 	b := &builder{
 		ctx: ctx, env: env, log: prev.log, src: src, in: &installation{config: cfg, begun: begun, proofs: prev.proofs},
-		readOnly: prev.readOnly, asked: prev.asked, count: countTokens(),
+		readOnly: prev.readOnly, asked: prev.asked, prev: prev, count: countTokens(),
 	}
 	if b.in.proofs == nil {
 		b.in.proofs = anonymous.NewProofs()

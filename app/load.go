@@ -98,11 +98,15 @@ func conditions(c *config.Config) []config.Problem {
 			out = append(out, c.Problem("plans", e.Error(), ""))
 			continue
 		}
-		text := p.Reason
+		path, text := strings.TrimSuffix(fmt.Sprintf("plans[%d].%s", p.Index, p.Field), "."), p.Reason
 		if p.Column > 0 {
-			text = fmt.Sprintf("%s (at character %d of the condition)", p.Reason, p.Column)
+			text = fmt.Sprintf("%s (at character %d of line %d of the condition)", p.Reason, p.Column, p.Line)
 		}
-		out = append(out, c.Problem(strings.TrimSuffix(fmt.Sprintf("plans[%d].%s", p.Index, p.Field), "."), text, ""))
+		problem := c.Problem(path, text, "")
+		if p.Column > 0 {
+			problem.Position = c.Within(path, p.Line, p.Column)
+		}
+		out = append(out, problem)
 	}
 	return out
 }

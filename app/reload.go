@@ -52,7 +52,9 @@ func (s *running) remake(ctx context.Context, old *installation) (in *installati
 			err = errors.New("reading it failed by a bug of claviger, which the log tells of")
 		}
 	}()
-	return newInstallation(ctx, s.env, s.src, previous{log: s.log, pool: old.pool, storage: old.storage, proofs: old.proofs, asked: s.metrics.askedOf})
+	return newInstallation(ctx, s.env, s.src, previous{
+		log: s.log, pool: old.pool, storage: old.storage, proofs: old.proofs, asked: s.metrics.askedOf, uses: s.uses, seen: s.seen,
+	})
 }
 
 // opened is what was fixed when the listeners were opened.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"claviger.dev/claviger/admit"
+	"claviger.dev/claviger/authn/ticket"
 	"claviger.dev/claviger/gateway"
 	"claviger.dev/claviger/internal/netx"
 	"claviger.dev/claviger/keys"
@@ -46,6 +47,9 @@ type running struct {
 	bounds  bounds
 	// opened is what the listeners were opened by.
 	opened opened
+	// uses and seen outlive reloads, as limits do.
+	uses ticket.Uses
+	seen *ticket.MemoryProofs
 	// retired are the clients of the installation before; reloads alone use it.
 	retired []idler
 
@@ -54,7 +58,10 @@ type running struct {
 }
 
 func newRunning(ctx context.Context, env Environment, src source) (*running, error) {
-	s := &running{env: env, src: src, metrics: newMetrics(), bounds: standardBounds()}
+	s := &running{
+		env: env, src: src, metrics: newMetrics(), bounds: standardBounds(),
+		uses: ticket.NewMemoryUses(time.Now), seen: &ticket.MemoryProofs{},
+	}
 	if env.bounds != nil {
 		s.bounds = *env.bounds
 	}
@@ -62,7 +69,7 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 	// net/http writes what a provider sent unasked to the standard logger.
 	slog.SetDefault(s.log)
 	pool := keys.NewPool(keys.PoolOptions{Changed: s.keyChanged}, nil)
-	in, err := newInstallation(ctx, env, src, previous{log: s.log, pool: pool, asked: s.metrics.askedOf})
+	in, err := newInstallation(ctx, env, src, previous{log: s.log, pool: pool, asked: s.metrics.askedOf, uses: s.uses, seen: s.seen})
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +153,7 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 	stopFiles := files.start(ctx)
 	defer func() {
 		stopFiles()
+		s.gateway.Close()
 		closeIdle(s.retired)
 		closeIdle(s.installed().idlers)
 		if err := s.installed().storage.Close(); err != nil {

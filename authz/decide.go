@@ -18,6 +18,10 @@ type Step struct {
 	// Text is one sentence for the operator. It quotes plans and calls, never
 	// claims.
 	Text string
+	// Plan is the plan whose rule it is; empty for other rules.
+	Plan string
+	// Condition is the condition that was looked at; empty for other rules.
+	Condition string
 }
 
 // Explain decides as Authorize does and also returns every rule that was
@@ -35,6 +39,17 @@ type trace struct{ steps []Step }
 func (t *trace) step(rule string, passed bool, text string) {
 	if t != nil {
 		t.steps = append(t.steps, Step{Rule: rule, Passed: passed, Text: text})
+	}
+}
+
+// of is step for a rule of a plan.
+func (t *trace) of(pl *plan, rule string, passed bool, text string) {
+	if t != nil {
+		s := Step{Rule: rule, Passed: passed, Text: text, Plan: pl.Name}
+		if rule == pl.rules.when {
+			s.Condition = pl.When
+		}
+		t.steps = append(t.steps, s)
 	}
 }
 
@@ -65,26 +80,27 @@ func (ps *Plans) choose(p *claviger.Principal, t *trace) (*plan, claviger.Decisi
 		if !ok {
 			return nil, refuse(t, claviger.Decision{Rule: "principal.plan", Reason: "the credential is bound to a plan that does not exist"}), nil
 		}
-		t.step("principal.plan", true, "the credential is bound to this plan, whatever its condition says")
+		t.of(&ps.plans[i], "principal.plan", true, "the credential is bound to this plan, whatever its condition says")
 		return &ps.plans[i], claviger.Decision{}, nil
 	}
 	v := vars{p: p}
 	for i := range ps.plans {
 		pl := &ps.plans[i]
 		if pl.when == nil {
-			t.step(pl.rules.self, true, "the plan applies to all")
+			t.of(pl, pl.rules.self, true, "the plan applies to all")
 			return pl, claviger.Decision{}, nil
 		}
 		holds, err := pl.when.holds(&v)
 		if err != nil {
-			d := refuse(t, claviger.Decision{Rule: pl.rules.when, Reason: "the condition could not be evaluated"})
+			t.of(pl, pl.rules.when, false, "the condition could not be evaluated")
+			d := refuse(nil, claviger.Decision{Rule: pl.rules.when, Reason: "the condition could not be evaluated"})
 			return nil, d, &claviger.Error{Code: claviger.CodeForbidden, Err: fmt.Errorf("%s: %w", pl.rules.when, err)}
 		}
 		if holds {
-			t.step(pl.rules.when, true, "the condition holds")
+			t.of(pl, pl.rules.when, true, "the condition holds")
 			return pl, claviger.Decision{}, nil
 		}
-		t.step(pl.rules.when, false, "the condition does not hold")
+		t.of(pl, pl.rules.when, false, "the condition does not hold")
 	}
 	return nil, refuse(t, claviger.Decision{Rule: "plans", Reason: "no plan applies to this caller"}), nil
 }
@@ -104,11 +120,11 @@ func (pl *plan) allows(p *claviger.Principal, c *claviger.Call, t *trace) (clavi
 		if pl.Actions != nil && !slices.Contains(pl.Actions, c.Action) {
 			return no(claviger.Decision{Rule: pl.rules.actions, Reason: "the plan does not include this action"})
 		}
-		t.step(pl.rules.actions, true, "the plan includes this action")
+		t.of(pl, pl.rules.actions, true, "the plan includes this action")
 	case c.Endpoint == "":
 		return no(claviger.Decision{Rule: pl.rules.endpoints, Reason: "the call names no endpoint"})
 	case c.Endpoint == endpointModels, c.Endpoint == endpointModel:
-		t.step(pl.rules.endpoints, true, "whoever has a plan may list its models")
+		t.of(pl, pl.rules.endpoints, true, "whoever has a plan may list its models")
 		if c.Model == "" {
 			return claviger.Decision{}, true
 		}
@@ -116,7 +132,7 @@ func (pl *plan) allows(p *claviger.Principal, c *claviger.Call, t *trace) (clavi
 		if pl.Endpoints != nil && !slices.ContainsFunc(pl.Endpoints, func(e string) bool { return openai.Named(e, c.Endpoint) }) {
 			return no(claviger.Decision{Rule: pl.rules.endpoints, Reason: "the plan does not include this endpoint"})
 		}
-		t.step(pl.rules.endpoints, true, "the plan includes this endpoint")
+		t.of(pl, pl.rules.endpoints, true, "the plan includes this endpoint")
 	}
 	if c.NoModel && c.Model == "" {
 		return claviger.Decision{}, true
@@ -127,7 +143,7 @@ func (pl *plan) allows(p *claviger.Principal, c *claviger.Call, t *trace) (clavi
 			Rule: pl.rules.models, Reason: "the plan does not include this model",
 		})
 	}
-	t.step(pl.rules.models, true, "the plan includes this model")
+	t.of(pl, pl.rules.models, true, "the plan includes this model")
 	return claviger.Decision{}, true
 }
 

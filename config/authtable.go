@@ -80,6 +80,8 @@ func ticketKind() *object[Ticket] {
 		secrets(func(t *Ticket) *[]claviger.Ref { return &t.Secrets }, "env:CLAVIGER_TICKET_SECRET"),
 		key("audience", text("claviger"), func(t *Ticket) *string { return &t.Audience }, "Whom tickets are for, where several gateways share a secret.").def("claviger"),
 		realm(func(t *Ticket) *string { return &t.Realm }),
+		key("dpop_urls", listOf(webURL("https://ai.example.com")).some("as [https://ai.example.com]").most(64), func(t *Ticket) *[]string { return &t.DPoPURLs },
+			"The addresses under which callers reach the gateway, with the path in front of /v1 where a proxy takes one away: what DPoP proofs may name. Without it, the origins, https and each of hosts, and the listener where it is on loopback."),
 	)
 }
 
@@ -93,6 +95,10 @@ func serviceKind() *object[Service] {
 		key("actions", listOf(lowerName("the name of an action", "generate-text")), func(k *ServiceKey) *[]string { return &k.Actions },
 			"The actions to which its tickets are bound. Without it, what the plan allows."),
 		key("ticket_ttl", span(maxTicket), func(k *ServiceKey) *time.Duration { return &k.TicketTTL }, "The longest life of its tickets, at most 15m.").def("15m"),
+		key("limits", newObject("limits of a service key", ratesFields()...), func(k *ServiceKey) *Rates { return &k.Limits },
+			"Limits of what it does as itself and of all its tickets, together, beside those of the plans."),
+		key("dpop", choice("optional", "required"), func(k *ServiceKey) *string { return &k.DPoP },
+			"Whether its tickets have to be bound to a key of their holder (DPoP).").def("optional"),
 	)
 	return newObject("service keys",
 		key("keys", listOf(one).block().some("as [{name: web, secret: env:CLAVIGER_SERVICE_KEY}]").most(64), func(s *Service) *[]ServiceKey { return &s.Keys },

@@ -335,6 +335,11 @@ func checkLimits(c *Config) []Problem {
 		if a.Anonymous != nil {
 			f.rates(index("auth", i)+".anonymous.limits", a.Anonymous.Limits)
 		}
+		if a.Service != nil {
+			for j, k := range a.Service.Keys {
+				f.rates(index(index("auth", i)+".service.keys", j)+".limits", k.Limits)
+			}
+		}
 	}
 	return f.ps
 }

@@ -172,6 +172,9 @@ type Ticket struct {
 	Audience string
 	// Realm is that of tickets which name none.
 	Realm string
+	// DPoPURLs are the addresses under which callers reach the gateway. Empty
+	// for those that follow from origins, hosts and listen.
+	DPoPURLs []string
 }
 
 // Service reads the keys of app servers.
@@ -189,6 +192,11 @@ type ServiceKey struct {
 	Plans, Actions []string
 	// TicketTTL is the longest life of a ticket that it mints.
 	TicketTTL time.Duration
+	// Limits are for what it does as itself and for all of its tickets, together.
+	Limits Rates
+	// DPoP is "optional" or "required": whether each of its tickets has to be
+	// bound to a key of its holder.
+	DPoP string
 }
 
 // BetterAuth reads the cookie cache of Better Auth.

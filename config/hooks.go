@@ -127,7 +127,7 @@ func variableLabel(name, prefix string) string {
 func Prices(known func(model string) bool) Check {
 	return func(c *Config) []Problem {
 		f := findings{c: c}
-		everyone := len(c.Limits.PerIP.Spend)+len(c.Limits.Total.Spend) > 0
+		everyone := len(c.Limits.PerIP.Spend)+len(c.Limits.Total.Spend) > 0 || c.servicesSpend()
 		counted := everyone
 		for i, p := range c.Plans {
 			spends := everyone || len(p.Limits.Spend) > 0
@@ -146,6 +146,14 @@ func Prices(known func(model string) bool) Check {
 		}
 		return f.ps
 	}
+}
+
+// servicesSpend reports whether a service key has a budget in money, which holds
+// for whatever plan its tickets have.
+func (c *Config) servicesSpend() bool {
+	return slices.ContainsFunc(c.Auth, func(a Authenticator) bool {
+		return a.Service != nil && slices.ContainsFunc(a.Service.Keys, func(k ServiceKey) bool { return len(k.Limits.Spend) > 0 })
+	})
 }
 
 func (f *findings) noPrice(path, model string) {

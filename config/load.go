@@ -74,6 +74,11 @@ func finish(c *Config) {
 		if a.Anonymous != nil {
 			set(&a.Anonymous.Limits)
 		}
+		if a.Service != nil {
+			for i := range a.Service.Keys {
+				set(&a.Service.Keys[i].Limits)
+			}
+		}
 		if a.JWT != nil && a.JWT.Algorithms == nil {
 			a.JWT.Algorithms = []string{"RS256", "ES256", "EdDSA"}
 			if a.JWT.Secret != "" {

@@ -99,7 +99,7 @@ func TestContractSample(t *testing.T) {
 			{AuthJS: &AuthJS{Secrets: []claviger.Ref{"env:AUTH_SECRET"}, Realm: "app"}},
 			{JWT: &JWT{Issuer: "https://example.clerk.accounts.dev", Audience: []string{"my-app"}, Algorithms: []string{"RS256", "ES256", "EdDSA"}, Subject: "sub", Realm: "app"}},
 			{Ticket: &Ticket{Secrets: []claviger.Ref{"env:CLAVIGER_TICKET_SECRET"}, Audience: "claviger", Realm: "app"}},
-			{Service: &Service{Keys: []ServiceKey{{Name: "web", Secret: "env:CLAVIGER_SERVICE_KEY", Realm: "app", TicketTTL: 15 * time.Minute}}}},
+			{Service: &Service{Keys: []ServiceKey{{Name: "web", Secret: "env:CLAVIGER_SERVICE_KEY", Realm: "app", TicketTTL: 15 * time.Minute, DPoP: "optional"}}}},
 		},
 		Plans: []Plan{
 			{Name: "pro", When: `user.claims.plan == "pro"`, Models: []string{"gpt-4.1", "gpt-4.1-mini"}, Limits: PlanLimits{

@@ -356,6 +356,15 @@ func TestProofOnce(t *testing.T) {
 		}
 	}
 	now.t = start
+	own1 := &MemoryProofs{}
+	reload := Options{Secrets: []claviger.Secret{own}, Addresses: []string{gatewayURL}, Seen: own1, Now: now.now}
+	again := h.proof(t, token)
+	if err := ask(make1(t, reload), again); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(make1(t, reload), again); !errors.Is(err, errReplayed) {
+		t.Errorf("after a reload: %v", err)
+	}
 	shared := NewMemoryUses(now.now)
 	both := Options{Secrets: []claviger.Secret{own}, Addresses: []string{gatewayURL}, Proofs: shared, Now: now.now}
 	one, two := make1(t, both), make1(t, both)
@@ -374,7 +383,7 @@ func TestProofOnce(t *testing.T) {
 
 // TestProofsAreBounded: one key cannot fill the memory, and a full one refuses.
 func TestProofsAreBounded(t *testing.T) {
-	var r replays
+	var r MemoryProofs
 	for i := range maxOfOneKey {
 		if err := r.first("a", idOf("a", strconv.Itoa(i)), start); err != nil {
 			t.Fatal(i, err)

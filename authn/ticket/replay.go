@@ -29,8 +29,10 @@ type proofID [sha256.Size]byte
 
 func idOf(jkt, jti string) proofID { return sha256.Sum256([]byte(jkt + "." + jti)) }
 
-// replays remembers proofs in two generations, in the memory of this process.
-type replays struct {
+// MemoryProofs remembers in the memory of this process which DPoP proofs were
+// seen, for as long as each would be good: 131,072 at once and 4,096 of one key,
+// beyond which proofs are refused. The zero value is empty and ready.
+type MemoryProofs struct {
 	mu         sync.Mutex
 	young, old map[proofID]struct{}
 	ofKey      map[string]int // proofs in young
@@ -39,7 +41,7 @@ type replays struct {
 
 // first reports nil the first time that it sees a proof. It does not block. On
 // error the proof is refused.
-func (r *replays) first(jkt string, id proofID, now time.Time) error {
+func (r *MemoryProofs) first(jkt string, id proofID, now time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn(now)
@@ -62,7 +64,7 @@ func (r *replays) first(jkt string, id proofID, now time.Time) error {
 
 // turn makes the young generation the old one when it is old. A clock that goes
 // back forgets nothing.
-func (r *replays) turn(now time.Time) {
+func (r *MemoryProofs) turn(now time.Time) {
 	age := now.Sub(r.turned)
 	if r.young != nil && age < proofLife {
 		return

@@ -86,6 +86,10 @@ type Options struct {
 	// ticket with one use, so that several nodes take each proof once together.
 	// Without it each process remembers its own.
 	Proofs Uses
+	// Seen, without Proofs, is what this process remembers of proofs, so that an
+	// Authenticator which takes the place of another takes no proof again. Nil
+	// makes one.
+	Seen *MemoryProofs
 	// Now tells the time. Nil means time.Now.
 	Now func() time.Time
 }
@@ -99,7 +103,7 @@ type Authenticator struct {
 	uses      Uses
 	proofs    Uses
 	addresses []address
-	seen      replays
+	seen      *MemoryProofs
 	now       func() time.Time
 	memory    *credential.Memory[good]
 }
@@ -122,7 +126,7 @@ func New(o Options) (*Authenticator, error) {
 	}
 	a := &Authenticator{
 		audience: o.Audience, realm: o.Realm, now: o.Now,
-		uses: o.Uses, proofs: o.Proofs, memory: credential.NewMemory[good](remember),
+		uses: o.Uses, proofs: o.Proofs, seen: o.Seen, memory: credential.NewMemory[good](remember),
 	}
 	for i, s := range o.Addresses {
 		at, err := parseAddress(s)
@@ -138,6 +142,9 @@ func New(o Options) (*Authenticator, error) {
 		}
 		own := claviger.NewSecret(b)
 		a.keys = append(a.keys, key{id: own.Fingerprint(), secret: own})
+	}
+	if a.seen == nil {
+		a.seen = &MemoryProofs{}
 	}
 	if a.audience == "" {
 		a.audience = issuer
