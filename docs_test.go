@@ -63,8 +63,8 @@ proxy: {endpoints: [responses]}
 
 // codeProse says of each code what it means and what to do about it.
 var codeProse = map[claviger.Code][2]string{
-	claviger.CodeUnauthenticated:      {"There is no credential, or it is bad or expired, or there is more than one `Authorization` header.", "Sign in again, or get a new ticket. The log says which."},
-	claviger.CodeForbidden:            {"The caller is known, and the plan, the role or the credential does not allow this. A member that was refused is named in `param` or `field`.", "Leave that member out, or widen the plan or the proxy's policy."},
+	claviger.CodeUnauthenticated:      {"There is no credential, or it is bad, expired, revoked or used up, or its DPoP proof is, or there is more than one `Authorization` header.", "Sign in again, or get a new ticket. The log says which."},
+	claviger.CodeForbidden:            {"The caller is known, and the plan, the role or the credential does not allow this, or the operator keeps the caller, the plan or everyone out. A member that was refused is named in `param` or `field`.", "Leave that member out, or widen the plan or the proxy's policy."},
 	claviger.CodeModelNotAllowed:      {"The plan does not have this model, or a money budget applies and the model has no price.", "Ask `GET /v1/models` for those that are allowed, or set a price under `prices`."},
 	claviger.CodeNotFound:             {"The path or endpoint is off or unknown, or the call refers to an object that is not known to be the caller's. Nothing was forwarded.", "Compare the path, byte for byte, with the configuration."},
 	claviger.CodeMethodNotAllowed:     {"The path has another method, which `Allow` names.", "Use that one."},
@@ -82,7 +82,7 @@ var codeProse = map[claviger.Code][2]string{
 	claviger.CodeUpstreamBusy:         {"The provider's rate limit is reached with every key.", "Wait for as long as `Retry-After` says, or add keys."},
 	claviger.CodeUpstreamTimeout:      {"The provider was silent for longer than `upstream.timeouts` allow.", "Try again, or stream, or raise the limit."},
 	claviger.CodeUpstreamInvalid:      {"The provider refuses the caller's own parameters. Its status, `code` and `param` are passed on on `/v1`; its message only if it holds nothing but plain words.", "Correct the parameter."},
-	claviger.CodeLimitsUnavailable:    {"What was used cannot be known at the moment, so nothing is granted.", "Try again; if it stays, look at the log."},
+	claviger.CodeLimitsUnavailable:    {"What was used, of a limit or of a ticket, cannot be known at the moment, so nothing is granted.", "Try again; if it stays, look at the log."},
 	claviger.CodeIdentityUnavailable:  {"The app that knows its sessions (`forward`) does not answer, or not as it should. That is not \"signed out\", and nobody is let in.", "Try again; if it stays, look at the log."},
 	claviger.CodeRequestTimeout:       {"The body did not come within 60 s.", "Send it faster."},
 	claviger.CodeInternal:             {"Something unforeseen, which is a bug.", "Report it with the `X-Request-Id`."},

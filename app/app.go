@@ -68,6 +68,7 @@ type cli struct {
 	Config     configCommand     `cmd:"" help:"Check, print or describe the configuration."`
 	Secret     secretCommand     `cmd:"" help:"Make secrets."`
 	Token      tokenCommand      `cmd:"" help:"Make tickets."`
+	Explain    explainCommand    `cmd:"" help:"Say which rule decides about a request, and why."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`
 }

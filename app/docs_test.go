@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -114,4 +115,60 @@ console.log(statuses.join(' '));
 	if want := "200 200 200 200 429 200 200"; err != nil || strings.TrimSpace(string(out)) != want {
 		t.Errorf("node says %q (%v), want %q", out, err, want)
 	}
+}
+
+// TestGuideDPoP runs the guide's snippet for browsers: a ticket that is bound to
+// a key works with proofs of that key, once each, and not as a bearer.
+func TestGuideDPoP(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("NOT RUN: there is no node to run the guide's snippets")
+	}
+	guide, err := os.ReadFile("../docs/guide.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t)
+	p := s.start("serve")
+	s.write("claviger.yaml", strings.Replace(siteConfig, "secrets: [env:TICKET_SECRET]", "secrets: [env:TICKET_SECRET], dpop_urls: ["+p.public+"]", 1))
+	dir := t.TempDir()
+	_, after, ok := strings.Cut(string(guide), "```js\n// dpop.mjs")
+	code, _, closed := strings.Cut(after, "```")
+	if !ok || !closed {
+		t.Fatal("the guide has no dpop.mjs")
+	}
+	const main = `
+import { jkt, askWith } from './dpop.mjs';
+const url = process.env.CLAVIGER_URL;
+const minted = await fetch(url + '/tickets', {
+  method: 'POST',
+  headers: { 'content-type': 'application/json', authorization: 'Bearer ' + process.env.CLAVIGER_SERVICE_KEY },
+  body: JSON.stringify({ sub: 'ada', claims: { plan: 'pro' }, dpop_jkt: jkt }),
+});
+if (!minted.ok) throw new Error(await minted.text());
+const { ticket } = await minted.json();
+const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ prompt: 'hello' }) };
+const statuses = [];
+for (let i = 0; i < 2; i++) statuses.push((await askWith(ticket, url + '/api/ai/generate?x=y', init)).status);
+statuses.push((await fetch(url + '/api/ai/generate', { ...init, headers: { ...init.headers, authorization: 'Bearer ' + ticket } })).status);
+statuses.push((await fetch(url + '/api/ai/generate', { ...init, headers: { ...init.headers, authorization: 'DPoP ' + ticket } })).status);
+console.log(statuses.join(' '));
+`
+	for name, text := range map[string]string{"dpop.mjs": "//" + code, "main.mjs": main} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, got := "200 200 401 401", ""
+	for range 20 { // the changed configuration takes effect in a moment
+		cmd := exec.CommandContext(t.Context(), node, "main.mjs")
+		cmd.Dir = dir
+		cmd.Env = []string{"CLAVIGER_URL=" + p.public, "CLAVIGER_SERVICE_KEY=" + s.serviceKey, "PATH=" + os.Getenv("PATH")}
+		out, err := cmd.CombinedOutput()
+		if got = strings.TrimSpace(string(out)); err == nil && got == want {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("node says %q, want %q", got, want)
 }
