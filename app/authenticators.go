@@ -107,12 +107,21 @@ func (in *installation) fetchKeys(ctx context.Context) {
 func (b *builder) ticket(at string, c *config.Ticket) (claviger.Authenticator, error) {
 	made, err := ticket.New(ticket.Options{
 		Secrets: b.all(at, c.Secrets, true), Audience: c.Audience, Realm: c.Realm,
-		Uses: b.prev.uses, Seen: b.prev.seen, Addresses: publicURLs(b.in.config, c),
+		Uses: b.in.uses(), Seen: b.prev.seen, Addresses: publicURLs(b.in.config, c),
 	})
 	if b.in.tickets == nil {
 		b.in.tickets = made
 	}
 	return made, err
+}
+
+// uses counts the requests of tickets; nil where the database could not be
+// opened, which has been told.
+func (in *installation) uses() ticket.Uses {
+	if in.storage == nil {
+		return nil
+	}
+	return in.storage
 }
 
 // publicURLs are the addresses under which callers reach the gateway: what the

@@ -60,8 +60,7 @@ type previous struct {
 	proofs *anonymous.Proofs
 	// asked counts what came of asking another server who somebody is.
 	asked func(method, outcome string)
-	// uses and seen are what is counted of tickets and remembered of proofs.
-	uses ticket.Uses
+	// seen is what is remembered of proofs.
 	seen *ticket.MemoryProofs
 	// readOnly is for commands that look and change nothing on disk.
 	readOnly bool
@@ -113,8 +112,8 @@ func newInstallation(ctx context.Context, env Environment, src source, prev prev
 		})
 	}
 	b.identity()
-	b.authenticators()
 	b.storage(prev)
+	b.authenticators()
 	b.limits()
 	b.actions()
 	b.proxy()

@@ -18,6 +18,7 @@ import (
 
 	"claviger.dev/claviger/admit"
 	"claviger.dev/claviger/authn/ticket"
+	"claviger.dev/claviger/block"
 	"claviger.dev/claviger/gateway"
 	"claviger.dev/claviger/internal/netx"
 	"claviger.dev/claviger/keys"
@@ -47,9 +48,9 @@ type running struct {
 	bounds  bounds
 	// opened is what the listeners were opened by.
 	opened opened
-	// uses and seen outlive reloads, as limits do.
-	uses ticket.Uses
-	seen *ticket.MemoryProofs
+	// seen and blocks outlive reloads, as limits do.
+	seen   *ticket.MemoryProofs
+	blocks *block.Board
 	// retired are the clients of the installation before; reloads alone use it.
 	retired []idler
 
@@ -60,7 +61,7 @@ type running struct {
 func newRunning(ctx context.Context, env Environment, src source) (*running, error) {
 	s := &running{
 		env: env, src: src, metrics: newMetrics(), bounds: standardBounds(),
-		uses: ticket.NewMemoryUses(time.Now), seen: &ticket.MemoryProofs{},
+		seen: &ticket.MemoryProofs{},
 	}
 	if env.bounds != nil {
 		s.bounds = *env.bounds
@@ -69,7 +70,7 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 	// net/http writes what a provider sent unasked to the standard logger.
 	slog.SetDefault(s.log)
 	pool := keys.NewPool(keys.PoolOptions{Changed: s.keyChanged}, nil)
-	in, err := newInstallation(ctx, env, src, previous{log: s.log, pool: pool, asked: s.metrics.askedOf, uses: s.uses, seen: s.seen})
+	in, err := newInstallation(ctx, env, src, previous{log: s.log, pool: pool, asked: s.metrics.askedOf, seen: s.seen})
 	if err != nil {
 		return nil, err
 	}
@@ -77,8 +78,13 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 	s.output.set(in.config.Log)
 	s.health = &health{problems: s.problems}
 	s.health.setNotes(in.notes)
+	s.blocks, err = block.Open(ctx, block.Options{Store: in.storage, Logger: s.log})
+	if err != nil {
+		_ = in.storage.Close()
+		return nil, badUsage(err)
+	}
 	s.gateway, err = gateway.New(gateway.Options{
-		Admission: admit.NewMemory(admit.MemoryOptions{Now: time.Now}), Recorder: s.metrics, Logger: s.log,
+		Admission: admit.NewMemory(admit.MemoryOptions{Now: time.Now}), Blocks: s.blocks, Recorder: s.metrics, Logger: s.log,
 	}, in.snapshot)
 	if err != nil {
 		return nil, badUsage(err)
@@ -100,7 +106,9 @@ func (s *running) tripwire() *redact.Tripwire {
 	return nil
 }
 
-func (s *running) problems() []string { return s.installed().problems() }
+func (s *running) problems() []string {
+	return append(s.installed().problems(), s.blocks.Problems()...)
+}
 
 // keyChanged tells the operator when the provider refuses a key, or takes it
 // again.
@@ -124,6 +132,7 @@ func (s *running) keyChanged(k keys.KeyStatus) {
 func (s *running) run(ctx context.Context, public http.Handler) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	defer s.blocks.Close()
 	context.AfterFunc(ctx, stop)
 	files := s.newWatcher()
 	defer files.close()
@@ -154,6 +163,7 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 	defer func() {
 		stopFiles()
 		s.gateway.Close()
+		s.blocks.Close()
 		closeIdle(s.retired)
 		closeIdle(s.installed().idlers)
 		if err := s.installed().storage.Close(); err != nil {

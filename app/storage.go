@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"claviger.dev/claviger"
+	"claviger.dev/claviger/authn/ticket"
+	"claviger.dev/claviger/block"
 	"claviger.dev/claviger/config"
 	"claviger.dev/claviger/owner"
 	"claviger.dev/claviger/store/postgres"
@@ -17,6 +19,8 @@ import (
 // engine is a database that keeps what must outlive a request.
 type engine interface {
 	owner.Store
+	ticket.Uses
+	block.Store
 	Ping(ctx context.Context) error
 	Close() error
 }
@@ -43,7 +47,18 @@ func (s *storage) problems() []string {
 }
 
 // memoryEngine forgets everything with the process.
-type memoryEngine struct{ *owner.Memory }
+type memoryEngine struct {
+	*owner.Memory
+	*ticket.MemoryUses
+	*blocksInMemory
+}
+
+func newMemoryEngine() memoryEngine {
+	return memoryEngine{owner.NewMemory(), ticket.NewMemoryUses(time.Now), &blocksInMemory{}}
+}
+
+// blocksInMemory is a store of blocks under a name of its own.
+type blocksInMemory struct{ block.Memory }
 
 // Ping implements engine.
 func (memoryEngine) Ping(context.Context) error { return nil }
@@ -70,7 +85,7 @@ func (b *builder) storage(prev previous) {
 	want := databaseSetting(b.in.config, b.src)
 	switch {
 	case prev.readOnly:
-		b.in.storage = &storage{memoryEngine{owner.NewMemory()}, want}
+		b.in.storage = &storage{newMemoryEngine(), want}
 	case prev.storage != nil:
 		b.in.storage = prev.storage
 		if prev.storage.setting != want {
@@ -106,7 +121,7 @@ func (b *builder) openEngine(setting string) (engine, error) {
 		return s, nil
 	}
 	if setting == "memory" {
-		return memoryEngine{owner.NewMemory()}, nil
+		return newMemoryEngine(), nil
 	}
 	url := b.secret("storage.database", claviger.Ref(setting), "it is the postgres:// address of the database")
 	if url.IsZero() {

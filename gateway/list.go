@@ -34,6 +34,7 @@ func (x *exchange) listOwned(c *caller) error {
 	if err != nil {
 		return err
 	}
+	defer a.cancel()
 	defer a.settle(used{units: claviger.Units{{Kind: claviger.UnitInput}}})
 	defer a.cancel()
 	bodies, err := x.readOwned(c, a, owned.IDs)
