@@ -69,8 +69,13 @@ func TestFind(t *testing.T) {
 // made, and told of where it is found; the others hold.
 func TestNamesNobody(t *testing.T) {
 	odd := []claviger.Block{
-		{}, {Scope: "tenant", Name: "x"}, {Scope: claviger.BlockUser}, {Scope: claviger.BlockPlan},
-		{Scope: claviger.BlockService}, {Scope: claviger.BlockToken}, {Scope: claviger.BlockEveryone, Name: "x"},
+		{},
+		{Scope: "tenant", Name: "x"},
+		{Scope: claviger.BlockUser},
+		{Scope: claviger.BlockPlan},
+		{Scope: claviger.BlockService},
+		{Scope: claviger.BlockToken},
+		{Scope: claviger.BlockEveryone, Name: "x"},
 	}
 	var m Memory
 	for _, b := range odd {

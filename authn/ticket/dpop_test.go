@@ -32,11 +32,10 @@ const gatewayURL = "https://ai.example.com"
 
 // holder is a caller with a key of its own.
 type holder struct {
-	alg  jose.SignatureAlgorithm
-	key  any
-	jwk  map[string]any
-	jkt  string
-	next atomic.Int64
+	alg jose.SignatureAlgorithm
+	key any
+	jwk map[string]any
+	jkt string
 }
 
 func newHolder(t testing.TB, alg jose.SignatureAlgorithm) *holder {
