@@ -85,6 +85,9 @@ func (h *hold) Settle(_ context.Context, used []claviger.Charge) error {
 			amount, err = it.held, errNegative
 		}
 		it.settle(now, amount)
+		if it.rule.shape != shapeRate {
+			h.m.touch(it.w, now)
+		}
 	}
 	if known < len(used) {
 		err = errors.Join(err, errNotHeld)
@@ -132,7 +135,8 @@ func (h *hold) Release(context.Context) error {
 	if !h.open {
 		return nil
 	}
-	h.m.expire(h.m.instant(t))
+	now := h.m.instant(t)
+	h.m.expire(now)
 	if !h.open {
 		return nil
 	}
@@ -140,8 +144,9 @@ func (h *hold) Release(context.Context) error {
 	for i := range h.items {
 		it := &h.items[i]
 		it.w.holds--
-		if it.current() {
+		if it.rule.shape != shapeRate && it.current() {
 			it.w.release(it.rule, it.held)
+			h.m.touch(it.w, now)
 		}
 	}
 	return nil
@@ -165,6 +170,7 @@ func (m *Memory) expire(now instant) {
 		m.pull(h)
 		for i := range h.items {
 			h.items[i].settle(instant{mono: h.expires, wall: now.wall}, h.items[i].held)
+			m.touch(h.items[i].w, now)
 		}
 	}
 }

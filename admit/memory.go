@@ -3,6 +3,7 @@ package admit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -30,11 +31,14 @@ type MemoryOptions struct {
 	// CodeLimitsUnavailable: nothing is forgotten to make room. 0 means
 	// DefaultMaxKeys.
 	MaxKeys int
+	// Journal keeps what was used across a restart; see Restore and Keep. Where
+	// it is set, a key has at most 1,024 bytes. nil keeps nothing.
+	Journal Journal
 }
 
 // Memory is the claviger.Admission of a single process. It blocks on nothing
 // but its own short lock, and on error it denies. What it knows is gone with
-// the process.
+// the process unless it has a Journal.
 //
 // A window is told from others by key, kind, period, zone (by name) and
 // currency. The limit is not part of that: who changes a limit, or moves a
@@ -63,6 +67,7 @@ type Memory struct {
 	// oldest and newest are the ends of the list of open holds, which expire
 	// in the order of their admission.
 	oldest, newest *hold
+	journal        journaled
 }
 
 // id tells windows apart.
@@ -89,11 +94,16 @@ type window struct {
 	slot int
 	// holds counts the open holds that refer to the window.
 	holds int
+	// written and limit, the limit that was last taken from, are for the
+	// journal.
+	written written
+	limit   int64
 }
 
 // NewMemory returns an empty Memory.
 func NewMemory(o MemoryOptions) *Memory {
 	m := &Memory{clock: o.Now, leaseTTL: int64(o.LeaseTTL), maxKeys: o.MaxKeys, windows: map[id]*window{}}
+	m.journal = journaled{to: o.Journal, since: -1, savingSince: -1, wake: make(chan struct{}, 1)}
 	if m.leaseTTL <= 0 {
 		m.leaseTTL = int64(DefaultLeaseTTL)
 	}
@@ -131,6 +141,9 @@ func (m *Memory) Admit(_ context.Context, charges []claviger.Charge) (claviger.H
 	}
 	var some [usual]wanted
 	ws, err := want(some[:0], charges)
+	if err == nil && m.journal.to != nil {
+		err = shortKeys(charges)
+	}
 	if err != nil {
 		return nil, &claviger.Error{Code: claviger.CodeLimitsUnavailable, Err: err}
 	}
@@ -146,6 +159,15 @@ func (m *Memory) Admit(_ context.Context, charges []claviger.Charge) (claviger.H
 		return nil, refusal(&charges[refused], ws[refused].rule.shape, ws[refused].wait, h.standings)
 	}
 	return h, nil
+}
+
+func shortKeys(charges []claviger.Charge) error {
+	for i := range charges {
+		if len(charges[i].Key) > keyBytes {
+			return fmt.Errorf("%w: its key has %d bytes", errCharge, len(charges[i].Key))
+		}
+	}
+	return nil
 }
 
 // want reads the charges, before any lock.
@@ -205,6 +227,9 @@ func share(ws []wanted, charges []claviger.Charge) {
 // −1. The lock is held.
 func (m *Memory) admit(h *hold, ws []wanted, charges []claviger.Charge, now instant) (refused int, err error) {
 	m.expire(now)
+	if err := m.writable(now); err != nil {
+		return -1, err
+	}
 	m.sweep(now, min(m.owed, 32))
 	if len(m.all)+len(ws) > m.maxKeys {
 		m.sweep(now, 256)
@@ -269,6 +294,10 @@ func (m *Memory) take(h *hold, ws []wanted, now instant) {
 	for i := range h.items {
 		it := &h.items[i]
 		it.w.take(it.rule, now, it.held)
+		if it.held > 0 {
+			it.w.limit = it.rule.limit
+			m.touch(it.w, now)
+		}
 	}
 	h.expires = now.mono + m.leaseTTL
 	m.push(h)
@@ -299,7 +328,7 @@ func (m *Memory) sweep(now instant, steps int) (gone int) {
 			}
 		}
 		w := m.all[m.hand]
-		if w.holds > 0 || !w.idle(now) {
+		if w.holds > 0 || w.written != 0 || !w.idle(now) {
 			m.hand++
 			continue
 		}

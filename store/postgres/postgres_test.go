@@ -52,6 +52,10 @@ func TestBlocks(t *testing.T) {
 	gatetest.BlockStore(t, opener(func(s *Store) gatetest.BlockKeeper { return s }))
 }
 
+func TestLedger(t *testing.T) {
+	gatetest.UsageLedger(t, opener(func(s *Store) gatetest.Ledger { return s }))
+}
+
 func TestTwoOpen(t *testing.T) {
 	url := server.URL(t)
 	gatetest.SharedBlocks(t, open(t, url), open(t, url))

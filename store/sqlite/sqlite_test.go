@@ -62,6 +62,10 @@ func TestBlocks(t *testing.T) {
 	gatetest.BlockStore(t, opener(func(s *sqlite.Store) gatetest.BlockKeeper { return s }))
 }
 
+func TestLedger(t *testing.T) {
+	gatetest.UsageLedger(t, opener(func(s *sqlite.Store) gatetest.Ledger { return s }))
+}
+
 func TestTwoOpen(t *testing.T) {
 	p := path(t)
 	gatetest.SharedBlocks(t, open(t, p), open(t, p))

@@ -14,7 +14,7 @@ import (
 )
 
 // Newest is the version of the newest schema.
-const Newest = 1
+const Newest = 2
 
 // Engine is what the tests have to know about one.
 type Engine struct {

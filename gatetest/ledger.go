@@ -1,0 +1,228 @@
+package gatetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"testing"
+	"time"
+
+	"claviger.dev/claviger"
+)
+
+// Ledger is what keeps the account of calls.
+type Ledger interface {
+	AppendUsage(ctx context.Context, events []claviger.Event) error
+	SumUsage(ctx context.Context, from, to time.Time, by claviger.UsageBy) ([]claviger.UsageSum, error)
+	EraseUsage(ctx context.Context, pseudonym string) (int64, error)
+	SweepUsage(ctx context.Context, before time.Time) (int64, error)
+}
+
+// UsageLedger is the conformance suite of a ledger.
+func UsageLedger(t *testing.T, open OpenStore[Ledger]) {
+	runStore(t, open, []storeCase[Ledger]{
+		{"sums", sums},
+		{"from and to", fromTo},
+		{"days", days},
+		{"currencies", currencies},
+		{"erase and sweep", eraseAndSweep},
+		{"large numbers", largeNumbers},
+		{"hostile texts", hostileEvents},
+		{"many at once", manyEvents},
+		{"context ended", ledgerEnded},
+	})
+	t.Run("opened again", func(t *testing.T) {
+		s, again := open(t)
+		if again == nil {
+			t.Skip("this store keeps nothing")
+		}
+		record(t, s, event("ann", morning, 10))
+		if got := sum(t, again(), claviger.UsageByUser); len(got) != 1 || got[0].Calls != 1 {
+			t.Errorf("kept %v", got)
+		}
+	})
+}
+
+func event(who string, at time.Time, tokens int64) claviger.Event {
+	return claviger.Event{
+		Started: at, Subject: who, Realm: "app", Method: "jwt", Plan: "plan of " + who, Endpoint: "responses", Model: "gpt-4.1-mini",
+		Status: 200, Units: claviger.Units{{Kind: claviger.UnitInput, Amount: tokens}, {Kind: claviger.UnitCachedInput, Amount: 1}, {Kind: claviger.UnitOutput, Amount: 2 * tokens}},
+		Cost: claviger.Money{Micros: 3 * tokens, Currency: "USD"},
+	}
+}
+
+func record(t *testing.T, s Ledger, e ...claviger.Event) {
+	t.Helper()
+	if err := s.AppendUsage(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func sum(t *testing.T, s Ledger, by claviger.UsageBy) []claviger.UsageSum {
+	t.Helper()
+	got, err := s.SumUsage(t.Context(), morning.Add(-1000*time.Hour), morning.Add(1000*time.Hour), by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// looks writes sums as text, to compare them.
+func looks(sums []claviger.UsageSum) string {
+	out := ""
+	for _, s := range sums {
+		out += fmt.Sprintf("%s: %d calls, %d in, %d out", s.By, s.Calls, s.Units.Get(claviger.UnitInput), s.Units.Get(claviger.UnitOutput))
+		for _, m := range s.Cost {
+			out += fmt.Sprintf(", %d %s", m.Micros, m.Currency)
+		}
+		out += "\n"
+	}
+	return out
+}
+
+func same(t *testing.T, got []claviger.UsageSum, want string) {
+	t.Helper()
+	if looks(got) != want {
+		t.Errorf("got\n%swant\n%s", looks(got), want)
+	}
+}
+
+func sums(t *testing.T, s Ledger) {
+	same(t, sum(t, s, claviger.UsageByUser), "")
+	refused := claviger.Event{Started: morning, Subject: "bob", Status: 403, Code: claviger.CodeForbidden}
+	acted := event("ann", morning, 7)
+	acted.Action, acted.Model = "summarise", "gpt-4.1"
+	record(t, s, event("ann", morning, 10), event("bob", morning, 5), acted, refused)
+	record(t, s)
+	same(t, sum(t, s, claviger.UsageByUser), "ann: 2 calls, 17 in, 34 out, 51 USD\nbob: 2 calls, 5 in, 10 out, 15 USD\n")
+	same(t, sum(t, s, claviger.UsageByPlan), ": 1 calls, 0 in, 0 out\nplan of ann: 2 calls, 17 in, 34 out, 51 USD\nplan of bob: 1 calls, 5 in, 10 out, 15 USD\n")
+	same(t, sum(t, s, claviger.UsageByModel), ": 1 calls, 0 in, 0 out\ngpt-4.1: 1 calls, 7 in, 14 out, 21 USD\ngpt-4.1-mini: 2 calls, 15 in, 30 out, 45 USD\n")
+	same(t, sum(t, s, claviger.UsageByAction), ": 3 calls, 15 in, 30 out, 45 USD\nsummarise: 1 calls, 7 in, 14 out, 21 USD\n")
+	for _, by := range []claviger.UsageBy{"", "code", "1; DROP TABLE claviger_usage"} {
+		if got, err := s.SumUsage(t.Context(), morning, morning, by); err == nil {
+			t.Errorf("summed by %q: %v", by, got)
+		}
+	}
+}
+
+func fromTo(t *testing.T, s Ledger) {
+	for i := range 10 {
+		record(t, s, event("ann", morning.Add(time.Duration(i)*time.Minute), 1))
+	}
+	for _, c := range []struct {
+		from, to int
+		want     int64
+	}{{0, 10, 10}, {0, 1, 1}, {3, 5, 2}, {9, 10, 1}, {10, 20, 0}, {5, 5, 0}, {5, 3, 0}} {
+		got, err := s.SumUsage(t.Context(), morning.Add(time.Duration(c.from)*time.Minute), morning.Add(time.Duration(c.to)*time.Minute), claviger.UsageByUser)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(got); n == 0 && c.want != 0 || n > 0 && got[0].Calls != c.want {
+			t.Errorf("from %d to %d: %v", c.from, c.to, got)
+		}
+	}
+}
+
+func days(t *testing.T, s Ledger) {
+	for _, at := range []string{"2026-11-23T23:59:59.999999Z", "2026-11-24T00:00:00Z", "2026-11-24T01:00:00+02:00", "2026-11-24T23:59:59Z", "2026-12-01T12:00:00Z"} {
+		when, err := time.Parse(time.RFC3339Nano, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		record(t, s, event("ann", when, 1))
+	}
+	same(t, sum(t, s, claviger.UsageByDay), "2026-11-23: 2 calls, 2 in, 4 out, 6 USD\n2026-11-24: 2 calls, 2 in, 4 out, 6 USD\n2026-12-01: 1 calls, 1 in, 2 out, 3 USD\n")
+}
+
+func currencies(t *testing.T, s Ledger) {
+	euro := event("ann", morning, 1)
+	euro.Cost = claviger.Money{Micros: 40, Currency: "EUR"}
+	record(t, s, event("ann", morning, 1), euro, euro)
+	same(t, sum(t, s, claviger.UsageByUser), "ann: 3 calls, 3 in, 6 out, 80 EUR, 3 USD\n")
+}
+
+func eraseAndSweep(t *testing.T, s Ledger) {
+	record(t, s, event("ann", morning, 1), event("ann", morning.Add(time.Hour), 1), event("bob", morning, 1), event("", morning.Add(time.Hour), 1))
+	for _, c := range []struct {
+		who  string
+		want int64
+	}{{"ann", 2}, {"ann", 0}, {"carol", 0}, {"", 0}, {"%", 0}} {
+		if n, err := s.EraseUsage(t.Context(), c.who); err != nil || n != c.want {
+			t.Errorf("erased %d of %q, %v; want %d", n, c.who, err, c.want)
+		}
+	}
+	same(t, sum(t, s, claviger.UsageByUser), ": 1 calls, 1 in, 2 out, 3 USD\nbob: 1 calls, 1 in, 2 out, 3 USD\n")
+	if n, err := s.SweepUsage(t.Context(), morning.Add(time.Minute)); err != nil || n != 1 {
+		t.Errorf("swept %d, %v", n, err)
+	}
+	same(t, sum(t, s, claviger.UsageByUser), ": 1 calls, 1 in, 2 out, 3 USD\n")
+}
+
+// largeNumbers: no row can break the sums of all the others.
+func largeNumbers(t *testing.T, s Ledger) {
+	for range 3 {
+		e := event("ann", morning, math.MaxInt64/2)
+		e.Cost.Micros = math.MaxInt64
+		record(t, s, e)
+		e.Units, e.Cost.Micros = claviger.Units{{Kind: claviger.UnitInput, Amount: math.MinInt64}}, math.MinInt64
+		record(t, s, e)
+	}
+	got := sum(t, s, claviger.UsageByUser)
+	if len(got) != 1 || got[0].Calls != 6 || got[0].Units.Get(claviger.UnitInput) <= 0 || got[0].Cost[0].Micros <= 0 {
+		t.Errorf("summed %v", got)
+	}
+}
+
+func hostileEvents(t *testing.T, s Ledger) {
+	n := int64(0)
+	for _, text := range hostile() {
+		e := event("ann", morning, 1)
+		e.Model, e.Plan, e.Endpoint, e.Action, e.Realm, e.Method, e.Code = text, text, claviger.Endpoint(text), text, text, text, claviger.Code(text)
+		record(t, s, e)
+		n++
+	}
+	if got := sum(t, s, claviger.UsageByUser); len(got) != 1 || got[0].Calls != n {
+		t.Errorf("%d events: %v", n, got)
+	}
+	for _, sum := range sum(t, s, claviger.UsageByModel) {
+		if len(sum.By) > 1024 {
+			t.Errorf("a text of %d bytes was kept", len(sum.By))
+		}
+	}
+}
+
+func manyEvents(t *testing.T, s Ledger) {
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			var batch []claviger.Event
+			for range 333 {
+				batch = append(batch, event("ann", morning, 1))
+			}
+			if err := s.AppendUsage(t.Context(), batch); err != nil {
+				t.Errorf("append: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	same(t, sum(t, s, claviger.UsageByUser), "ann: 2664 calls, 2664 in, 5328 out, 7992 USD\n")
+}
+
+func ledgerEnded(t *testing.T, s Ledger) {
+	ctx := cancelled(t)
+	if err := s.AppendUsage(ctx, []claviger.Event{event("ann", morning, 1)}); !errors.Is(err, context.Canceled) {
+		t.Errorf("append: %v", err)
+	}
+	if _, err := s.SumUsage(ctx, morning, morning, claviger.UsageByDay); !errors.Is(err, context.Canceled) {
+		t.Errorf("sum: %v", err)
+	}
+	if _, err := s.EraseUsage(ctx, "ann"); !errors.Is(err, context.Canceled) {
+		t.Errorf("erase: %v", err)
+	}
+	if _, err := s.SweepUsage(ctx, morning); !errors.Is(err, context.Canceled) {
+		t.Errorf("sweep: %v", err)
+	}
+	same(t, sum(t, s, claviger.UsageByUser), "")
+}
