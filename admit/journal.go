@@ -60,8 +60,11 @@ const (
 var (
 	errNotKept  = errors.New("admit: what is taken is not being written: Keep does not run")
 	errNotSaved = errors.New("admit: what was taken could not be written")
-	errBehind   = errors.New("admit: writing what was taken lags behind")
 )
+
+// ErrBehind says that the oldest change that is not written yet is older than
+// MaxLag.
+var ErrBehind = errors.New("admit: writing what was taken lags behind")
 
 // written says how far a window's changes got.
 type written uint8
@@ -195,7 +198,7 @@ func (m *Memory) writable(now instant) error {
 	}
 	for _, since := range []int64{j.since, j.savingSince} {
 		if since >= 0 && now.mono-since > int64(MaxLag) {
-			return errBehind
+			return ErrBehind
 		}
 	}
 	return nil
