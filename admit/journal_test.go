@@ -297,6 +297,7 @@ func TestNothingIsGrantedUnwritten(t *testing.T) {
 		unavailable("after a write worked", false)
 
 		time.Sleep(admit.FlushEvery)
+		synctest.Wait()
 		stall := make(chan struct{})
 		d.set(nil, stall)
 		unavailable("a write will stall", false)
