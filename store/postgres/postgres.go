@@ -84,7 +84,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("store: open PostgreSQL: %w", err)
 	}
 	db := stdlib.OpenDBFromPool(pool)
-	s := &Store{engine: sqldb.New(db, db), pool: pool}
+	s := &Store{engine: sqldb.New(db, db, '$'), pool: pool}
 	if err := s.Ping(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -13,7 +13,7 @@ func TestMigrations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := pool(path, busyDefault, 1)
+	db, err := writer(path, busyDefault)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,4 +28,24 @@ func TestMigrations(t *testing.T) {
 			return err
 		},
 	})
+}
+
+// TestSynchronous: the promise that what is stored survives a power cut rests
+// on this setting.
+func TestSynchronous(t *testing.T) {
+	path, err := prepare(Options{Path: filepath.Join(t.TempDir(), "state", "claviger.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := writer(path, busyDefault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal", "busy_timeout": "5000"} {
+		var got string
+		if err := db.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s is %q, %v; want %q", pragma, got, err, want)
+		}
+	}
 }

@@ -65,9 +65,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if busy <= 0 {
 		busy = busyDefault
 	}
-	// One writer: SQLite has no more, and waiting in Go is fair and ends with
-	// the context.
-	write, err := pool(path, busy, 1, "synchronous(full)", "foreign_keys(on)")
+	write, err := writer(path, busy)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +76,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	s := &Store{sqldb.New(read, write)}
+	s := &Store{sqldb.New(read, write, '?')}
 	if err := s.Ping(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
 	}
@@ -86,6 +84,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// writer is the one connection that writes: SQLite has no more at a time, and
+// waiting in Go is fair and ends with the context.
+func writer(path string, busy time.Duration) (*sql.DB, error) {
+	return pool(path, busy, 1, "synchronous(full)")
 }
 
 func pool(path string, busy time.Duration, most int, pragmas ...string) (*sql.DB, error) {

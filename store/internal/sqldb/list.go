@@ -45,7 +45,7 @@ func (e *Engine) ListObjects(ctx context.Context, owner string, q claviger.Objec
 			return claviger.ObjectPage{}, err
 		}
 		n := len(args)
-		query.WriteString(` AND (created, seq) ` + comparison(edge.larger) + ` ` + params(n+1, 1, 2))
+		query.WriteString(` AND (created, seq) ` + comparison(edge.larger) + ` ` + e.params(n+1, 1, 2))
 		args = append(args, at.created, at.seq)
 	}
 	backwards := q.Before != "" && q.After == ""

@@ -34,7 +34,7 @@ func (e *Engine) ClaimObjects(ctx context.Context, owner string, objects []clavi
 			// RETURNING names the rows that are the owner's, new or not, and the
 			// update holds them until the commit.
 			ours, err := texts(ctx, tx, `INSERT INTO claviger_objects (id, kind, parent, owner, created, tokens) VALUES `+
-				params(1, len(part), 6)+` ON CONFLICT (id) DO UPDATE SET tokens = claviger_objects.tokens + excluded.tokens
+				e.params(1, len(part), 6)+` ON CONFLICT (id) DO UPDATE SET tokens = claviger_objects.tokens + excluded.tokens
 				WHERE claviger_objects.owner = excluded.owner RETURNING id`, args...)
 			if err != nil {
 				return fmt.Errorf("store: claim objects: %w", err)
@@ -105,7 +105,7 @@ func (e *Engine) OwnObjects(ctx context.Context, owner string, objects []clavige
 
 func (e *Engine) findOwn(ctx context.Context, owner string, ids []string, known map[string]bool) (tokens int64, err error) {
 	rows, err := e.read.QueryContext(ctx, `SELECT id, tokens FROM claviger_objects WHERE owner = $1 AND id IN (`+
-		params(2, len(ids), 1)+`)`, arguments(owner, ids)...)
+		e.params(2, len(ids), 1)+`)`, arguments(owner, ids)...)
 	if err != nil {
 		return 0, err
 	}
@@ -153,7 +153,7 @@ func (e *Engine) ReleaseObjects(ctx context.Context, owner string, objects []cla
 	}
 	return e.inTx(ctx, func(tx *sql.Tx) error {
 		for part := range slices.Chunk(ids, atOnce) {
-			_, err := tx.ExecContext(ctx, releaseQuery(params(2, len(part), 1)), arguments(owner, part)...)
+			_, err := tx.ExecContext(ctx, releaseQuery(e.params(2, len(part), 1)), arguments(owner, part)...)
 			if err != nil {
 				return fmt.Errorf("store: release objects: %w", err)
 			}

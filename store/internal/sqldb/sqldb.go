@@ -18,11 +18,16 @@ import (
 // until ctx ends; on error nothing of a call was stored.
 type Engine struct {
 	read, write *sql.DB
+	mark        byte
 }
 
 // New makes an Engine of two pools, of which write may be the same as read.
-// Close closes both.
-func New(read, write *sql.DB) *Engine { return &Engine{read: read, write: write} }
+// Close closes both. mark is what a numbered parameter begins with in long
+// lists: '$', which every engine reads, or '?' for SQLite, which compares each
+// name that begins with '$' with all before it.
+func New(read, write *sql.DB, mark byte) *Engine {
+	return &Engine{read: read, write: write, mark: mark}
+}
 
 // Ping reports whether the database answers: it reads a row.
 func (e *Engine) Ping(ctx context.Context) error {
@@ -61,7 +66,7 @@ func storable(what, s string) error {
 const atOnce = 64
 
 // params writes n groups of width parameters, counted from first: "($3,$4)".
-func params(first, n, width int) string {
+func (e *Engine) params(first, n, width int) string {
 	var b strings.Builder
 	for i := range n {
 		if i > 0 {
@@ -74,7 +79,7 @@ func params(first, n, width int) string {
 			if j > 0 {
 				b.WriteByte(',')
 			}
-			b.WriteByte('$')
+			b.WriteByte(e.mark)
 			b.WriteString(strconv.Itoa(first + i*width + j))
 		}
 		if width > 1 {

@@ -36,7 +36,7 @@ func (e *Engine) AppendUsage(ctx context.Context, events []claviger.Event) error
 			}
 			_, err := tx.ExecContext(ctx, `INSERT INTO claviger_usage (at, pseudonym, realm, method, plan, endpoint, action, model,
 				status, code, input, cached_input, output, reasoning, micros, currency, estimated, caller_gone) VALUES `+
-				params(1, len(part), usageWidth), args...)
+				e.params(1, len(part), usageWidth), args...)
 			if err != nil {
 				return fmt.Errorf("store: append usage: %w", err)
 			}
