@@ -1,5 +1,6 @@
-// Package postgres keeps owners, uses of tickets and blocks in PostgreSQL, for
-// any number of gateways.
+// Package postgres keeps owners, uses of tickets, blocks and the account of
+// calls in PostgreSQL, for any number of gateways, and the journal of limits for
+// one that keeps its limits in memory.
 package postgres
 
 import (

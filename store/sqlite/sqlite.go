@@ -1,5 +1,6 @@
-// Package sqlite keeps owners, uses of tickets and blocks in a file, for one
-// machine. Several processes of that machine may have it open at once.
+// Package sqlite keeps owners, uses of tickets, blocks, the account of calls and
+// the journal of limits in a file, for one machine. Several processes of that
+// machine may have it open at once; the journal is for one of them.
 package sqlite
 
 import (
