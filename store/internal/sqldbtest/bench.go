@@ -15,7 +15,7 @@ import (
 type Benched interface {
 	admit.Journal
 	ClaimObjects(ctx context.Context, owner string, objects []claviger.ObjectRef, at time.Time) error
-	OwnObjects(ctx context.Context, owner string, objects []claviger.ObjectRef) ([]bool, error)
+	OwnObjects(ctx context.Context, owner string, objects []claviger.ObjectRef) ([]bool, int64, error)
 	UseTicket(ctx context.Context, id string, most int64, until time.Time) (bool, error)
 	BlocksVersion(ctx context.Context) (int64, error)
 	AppendUsage(ctx context.Context, events []claviger.Event) error
@@ -51,7 +51,7 @@ func Bench(b *testing.B, open func(b *testing.B) Benched) {
 	claim := func(s Benched, i int64) error { return s.ClaimObjects(context.Background(), "ann", ref(i), time.Now()) }
 	parallel("claim", nothing, claim)
 	parallel("check", claim, func(s Benched, i int64) error {
-		_, err := s.OwnObjects(context.Background(), "ann", ref(i%1000))
+		_, _, err := s.OwnObjects(context.Background(), "ann", ref(i%1000))
 		return err
 	})
 	parallel("ticket", nothing, func(s Benched, i int64) error {
