@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -71,15 +72,15 @@ func sum(t *testing.T, s Ledger, by claviger.UsageBy) []claviger.UsageSum {
 
 // looks writes sums as text, to compare them.
 func looks(sums []claviger.UsageSum) string {
-	out := ""
+	var out strings.Builder
 	for _, s := range sums {
-		out += fmt.Sprintf("%s: %d calls, %d in, %d out", s.By, s.Calls, s.Units.Get(claviger.UnitInput), s.Units.Get(claviger.UnitOutput))
+		fmt.Fprintf(&out, "%s: %d calls, %d in, %d out", s.By, s.Calls, s.Units.Get(claviger.UnitInput), s.Units.Get(claviger.UnitOutput))
 		for _, m := range s.Cost {
-			out += fmt.Sprintf(", %d %s", m.Micros, m.Currency)
+			fmt.Fprintf(&out, ", %d %s", m.Micros, m.Currency)
 		}
-		out += "\n"
+		out.WriteByte('\n')
 	}
-	return out
+	return out.String()
 }
 
 func same(t *testing.T, got []claviger.UsageSum, want string) {

@@ -104,8 +104,7 @@ func (e *Engine) OwnObjects(ctx context.Context, owner string, objects []clavige
 }
 
 func (e *Engine) findOwn(ctx context.Context, owner string, ids []string, known map[string]bool) (tokens int64, err error) {
-	rows, err := e.read.QueryContext(ctx, `SELECT id, tokens FROM claviger_objects WHERE owner = $1 AND id IN (`+
-		e.params(2, len(ids), 1)+`)`, arguments(owner, ids)...)
+	rows, err := e.read.QueryContext(ctx, ownQuery(e.params(2, len(ids), 1)), arguments(owner, ids)...)
 	if err != nil {
 		return 0, err
 	}
@@ -120,6 +119,10 @@ func (e *Engine) findOwn(ctx context.Context, owner string, ids []string, known 
 		tokens = claviger.AddMicros(tokens, max(n, 0))
 	}
 	return tokens, rows.Err()
+}
+
+func ownQuery(list string) string {
+	return `SELECT id, tokens FROM claviger_objects WHERE owner = $1 AND id IN (` + list + `)`
 }
 
 // idsOf are the ids that can be stored, each once.

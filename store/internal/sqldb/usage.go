@@ -34,15 +34,18 @@ func (e *Engine) AppendUsage(ctx context.Context, events []claviger.Event) error
 			for i := range part {
 				args = appendUsage(args, &part[i])
 			}
-			_, err := tx.ExecContext(ctx, `INSERT INTO claviger_usage (at, pseudonym, realm, method, plan, endpoint, action, model,
-				status, code, input, cached_input, output, reasoning, micros, currency, estimated, caller_gone) VALUES `+
-				e.params(1, len(part), usageWidth), args...)
+			_, err := tx.ExecContext(ctx, insertUsage(e.params(1, len(part), usageWidth)), args...)
 			if err != nil {
 				return fmt.Errorf("store: append usage: %w", err)
 			}
 		}
 		return nil
 	})
+}
+
+func insertUsage(values string) string {
+	return `INSERT INTO claviger_usage (at, pseudonym, realm, method, plan, endpoint, action, model, status, code,
+		input, cached_input, output, reasoning, micros, currency, estimated, caller_gone) VALUES ` + values
 }
 
 func appendUsage(args []any, e *claviger.Event) []any {

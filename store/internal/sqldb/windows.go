@@ -30,15 +30,19 @@ func (e *Engine) SaveWindows(ctx context.Context, ws []admit.Window) error {
 				args = append(args, []byte(w.Key), string(w.Kind), int64(w.Per), w.Zone, w.Currency,
 					w.Drained, w.Num, w.Den, w.Start, w.End, w.Used, w.Held, w.Limit)
 			}
-			_, err := tx.ExecContext(ctx, `INSERT INTO claviger_windows (`+windowColumns+`) VALUES `+e.params(1, len(part), windowWidth)+
-				` ON CONFLICT (name, kind, per, zone, currency) DO UPDATE SET drained = excluded.drained, num = excluded.num, den = excluded.den,
-				starts = excluded.starts, ends = excluded.ends, used = excluded.used, held = excluded.held, most = excluded.most`, args...)
+			_, err := tx.ExecContext(ctx, upsertWindows(e.params(1, len(part), windowWidth)), args...)
 			if err != nil {
 				return fmt.Errorf("store: save windows: %w", err)
 			}
 		}
 		return nil
 	})
+}
+
+func upsertWindows(values string) string {
+	return `INSERT INTO claviger_windows (` + windowColumns + `) VALUES ` + values + `
+		ON CONFLICT (name, kind, per, zone, currency) DO UPDATE SET drained = excluded.drained, num = excluded.num, den = excluded.den,
+		starts = excluded.starts, ends = excluded.ends, used = excluded.used, held = excluded.held, most = excluded.most`
 }
 
 func probe(ctx context.Context, tx *sql.Tx) error {
