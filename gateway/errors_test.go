@@ -84,6 +84,12 @@ func errorRows() []errorRow {
 			action: `{"error":"Upstream error","code":"upstream_error"}`,
 		},
 		{code: "limits_unavailable", status: 503, sentence: "Limits unavailable", retry: true, make: admission(func(context.Context, []claviger.Charge) (claviger.Hold, error) { return nil, errStage }), want: map[string]string{"Retry-After": "1"}},
+		{
+			code: "identity_unavailable", status: 503, sentence: "Signing in cannot be checked at the moment", retry: true, want: map[string]string{"Retry-After": "2"},
+			make: authn(func(context.Context) (claviger.Principal, error) {
+				return claviger.Principal{}, &claviger.Error{Code: claviger.CodeIdentityUnavailable, RetryAfter: 2 * time.Second, Err: errStage}
+			}),
+		},
 		{code: "request_timeout", status: 408, sentence: "Request timeout", headers: []string{"body", "late"}},
 		{code: "internal", status: 500, sentence: "Internal error", retry: true, make: authorizer(func(context.Context) (claviger.Decision, error) { panic(errStage) })},
 	}
