@@ -203,7 +203,7 @@ func TestOfficialLibraryAudio(t *testing.T) {
 	srv := newServer(t, openaitest.Options{})
 	client := sdk(t, srv)
 	resp, err := client.Audio.Speech.New(t.Context(), openai.AudioSpeechNewParams{
-		Input: "one two", Model: openai.SpeechModelGPT4oMiniTTS, Voice: openai.AudioSpeechNewParamsVoiceUnion{OfString: openai.String("alloy")}, ResponseFormat: openai.AudioSpeechNewParamsResponseFormatWAV,
+		Input: "one two", Model: "gpt-4o-mini-tts", Voice: openai.AudioSpeechNewParamsVoiceUnion{OfString: openai.String("alloy")}, ResponseFormat: openai.AudioSpeechNewParamsResponseFormatWAV,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -214,11 +214,11 @@ func TestOfficialLibraryAudio(t *testing.T) {
 		t.Errorf("%v %q", err, sound)
 	}
 	file := func() io.Reader { return openai.File(bytes.NewReader(sound), "a.wav", "audio/wav") }
-	heard, err := client.Audio.Transcriptions.New(t.Context(), openai.AudioTranscriptionNewParams{File: file(), Model: openai.AudioModelGPT4oTranscribe})
+	heard, err := client.Audio.Transcriptions.New(t.Context(), openai.AudioTranscriptionNewParams{File: file(), Model: "gpt-4o-transcribe"})
 	if err != nil || heard.Text == "" || heard.Usage.TotalTokens == 0 {
 		t.Errorf("%v: %+v", err, heard)
 	}
-	events := client.Audio.Transcriptions.NewStreaming(t.Context(), openai.AudioTranscriptionNewParams{File: file(), Model: openai.AudioModelGPT4oTranscribe})
+	events := client.Audio.Transcriptions.NewStreaming(t.Context(), openai.AudioTranscriptionNewParams{File: file(), Model: "gpt-4o-transcribe"})
 	var streamed strings.Builder
 	for events.Next() {
 		streamed.WriteString(events.Current().Delta)
@@ -226,6 +226,7 @@ func TestOfficialLibraryAudio(t *testing.T) {
 	if events.Err() != nil || streamed.String() != heard.Text {
 		t.Errorf("%v: %q", events.Err(), streamed.String())
 	}
+	//nolint:staticcheck // the library calls it deprecated, the document has it
 	translated, err := client.Audio.Translations.New(t.Context(), openai.AudioTranslationNewParams{File: file(), Model: openai.AudioModelWhisper1})
 	if err != nil || translated.Text == "" {
 		t.Errorf("%v: %+v", err, translated)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -51,7 +52,7 @@ func parseForm(contentType string, body []byte) form {
 	var f form
 	for {
 		p, err := r.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return f
 		}
 		if err != nil || len(f.parts) >= 1000 {

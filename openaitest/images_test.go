@@ -164,11 +164,11 @@ func TestImageRefusals(t *testing.T) {
 func TestOfficialLibraryImages(t *testing.T) {
 	srv := newServer(t, openaitest.Options{})
 	client := sdk(t, srv)
-	made, err := client.Images.Generate(t.Context(), openai.ImageGenerateParams{Prompt: "x", Model: openai.ImageModelGPTImage1})
+	made, err := client.Images.Generate(t.Context(), openai.ImageGenerateParams{Prompt: "x", Model: "gpt-image-1"})
 	if err != nil || made.Data[0].B64JSON == "" || made.Usage.OutputTokens != 1056 {
 		t.Fatalf("%v: %+v", err, made)
 	}
-	events := client.Images.GenerateStreaming(t.Context(), openai.ImageGenerateParams{Prompt: "x", Model: openai.ImageModelGPTImage1, PartialImages: openai.Int(1)})
+	events := client.Images.GenerateStreaming(t.Context(), openai.ImageGenerateParams{Prompt: "x", Model: "gpt-image-1", PartialImages: openai.Int(1)})
 	n := 0
 	for events.Next() {
 		n++
@@ -177,7 +177,7 @@ func TestOfficialLibraryImages(t *testing.T) {
 		t.Errorf("%d events: %v", n, events.Err())
 	}
 	edited, err := client.Images.Edit(t.Context(), openai.ImageEditParams{
-		Prompt: "x", Model: openai.ImageModelGPTImage1,
+		Prompt: "x", Model: "gpt-image-1",
 		Image: openai.ImageEditParamsImageUnion{OfFileArray: []io.Reader{openai.File(strings.NewReader(pixel(t)), "a.png", "image/png")}},
 	})
 	if err != nil || edited.Usage.InputTokensDetails.ImageTokens != 194 {

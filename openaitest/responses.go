@@ -273,8 +273,8 @@ func (it inputItem) readMessage(x *exchange, a *ask, param string) (string, *api
 // that is no image counts as its text would.
 func (x *exchange) countFiles(raw jsontext.Value, a *ask, param string) *apiError {
 	var parts []contentPart
-	if raw.Kind() != '[' || json.Unmarshal(raw, &parts) != nil {
-		return nil // readContent says what is wrong
+	if raw.Kind() == '[' {
+		_ = json.Unmarshal(raw, &parts) // readContent says what is wrong
 	}
 	for i, p := range parts {
 		if p.FileID == "" {

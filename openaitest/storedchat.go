@@ -63,12 +63,11 @@ func (o chatObject) outputTokens() int64 {
 
 func (m chatMessage) stored(id string) storedMessage {
 	out := storedMessage{ID: id, Role: m.Role, Name: orNull(m.Name), Refusal: m.Refusal, Parts: jsontext.Value("null"), ToolCalls: m.ToolCalls}
-	switch m.Content.Kind() {
-	case '"':
+	if m.Content.Kind() == '[' {
+		out.Parts = m.Content
+	} else if present(m.Content) {
 		text := textOf(m.Content)
 		out.Content = &text
-	case '[':
-		out.Parts = m.Content
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package openaitest
 import (
 	"crypto/md5" //nolint:gosec // OpenAI's checksum of an upload
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"slices"
 )
@@ -133,9 +134,7 @@ func serveAddPart(x *exchange) error {
 	x.sim.memory.uploads.change(x.ids[0], func(u *upload) (*upload, int64) {
 		changed := *u
 		changed.parts = map[string][]byte{part.ID: data.data}
-		for id, d := range u.parts {
-			changed.parts[id] = d
-		}
+		maps.Copy(changed.parts, u.parts)
 		return &changed, data.Size
 	})
 	return x.deliver(part)
