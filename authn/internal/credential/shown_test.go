@@ -38,7 +38,7 @@ func TestAppendChunked(t *testing.T) {
 }
 
 func TestForget(t *testing.T) {
-	m, now := NewMemory(1<<20), time.Unix(1000, 0)
+	m, now := NewMemory[claviger.Principal](1<<20), time.Unix(1000, 0)
 	k, other, p := KeyOf("a", 0), KeyOf("b", 0), &claviger.Principal{}
 	m.Put(k, p, now.Add(time.Minute), 1)
 	m.Put(other, p, now.Add(time.Hour), 1)
