@@ -299,7 +299,9 @@ func TestBlockEndsPlainCalls(t *testing.T) {
 			}
 		}
 		c := b.call(chatPath, chat("hi")).follow()
+		time.Sleep(10 * time.Millisecond) // first, for there is room for few at once
 		s := b.call(chatPath, chatStream("hi"), "X-Request: 2").follow()
+		time.Sleep(10 * time.Millisecond)
 		other := b.call(chatPath, chat("hi"), "X: y")
 		_ = other.conn.Close() // its caller leaves
 		grace := &caller{b: b, conn: b.listener.dial(), done: make(chan struct{})}
