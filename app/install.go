@@ -322,7 +322,9 @@ func (b *builder) remarks() {
 		b.in.notes = append(b.in.notes, "everybody who comes through a server on this machine has one address and shares limits.per_ip: "+
 			"name the server in trusted_proxies if it sets X-Forwarded-For itself, or let it send Claviger-Client, signed with a service key")
 	}
-	b.in.notes = append(b.in.notes, "limits are kept in memory of this process: a restart forgets what was used, and only one process may serve")
+	if b.in.config.Storage.Database == "memory" && b.in.config.Storage.Limits == "memory" {
+		b.in.notes = append(b.in.notes, "everything is kept in memory of this process: a restart forgets what was used and whose objects are whose, and only one process may serve")
+	}
 }
 
 // problems are why this installation cannot serve.

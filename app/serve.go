@@ -14,9 +14,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
-	"claviger.dev/claviger/admit"
 	"claviger.dev/claviger/authn/ticket"
 	"claviger.dev/claviger/block"
 	"claviger.dev/claviger/gateway"
@@ -51,6 +49,7 @@ type running struct {
 	// seen and blocks outlive reloads, as limits do.
 	seen   *ticket.MemoryProofs
 	blocks *block.Board
+	limits *limits
 	// retired are the clients of the installation before; reloads alone use it.
 	retired []idler
 
@@ -83,8 +82,13 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 		_ = in.storage.Close()
 		return nil, badUsage(err)
 	}
+	if s.limits, err = openLimits(ctx, in); err != nil {
+		s.blocks.Close()
+		_ = in.storage.Close()
+		return nil, badUsage(err)
+	}
 	s.gateway, err = gateway.New(gateway.Options{
-		Admission: admit.NewMemory(admit.MemoryOptions{Now: time.Now}), Blocks: s.blocks, Recorder: s.metrics, Logger: s.log,
+		Admission: s.limits, Blocks: s.blocks, Recorder: s.metrics, Logger: s.log,
 	}, in.snapshot)
 	if err != nil {
 		return nil, badUsage(err)
@@ -107,7 +111,7 @@ func (s *running) tripwire() *redact.Tripwire {
 }
 
 func (s *running) problems() []string {
-	return append(s.installed().problems(), s.blocks.Problems()...)
+	return slices.Concat(s.installed().problems(), s.blocks.Problems(), s.limits.problems())
 }
 
 // keyChanged tells the operator when the provider refuses a key, or takes it
@@ -166,6 +170,9 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 		s.blocks.Close()
 		closeIdle(s.retired)
 		closeIdle(s.installed().idlers)
+		if err := s.limits.close(); err != nil {
+			s.log.Error("what was used of the limits was not written to the end", "error", err.Error())
+		}
 		if err := s.installed().storage.Close(); err != nil {
 			s.log.Error("the database was not closed well", "error", err.Error())
 		}

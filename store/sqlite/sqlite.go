@@ -46,7 +46,10 @@ type engine = sqldb.Engine
 // loses power: every commit is synchronised with the disk (synchronous=FULL). A
 // block, a used ticket or an owner that a power cut takes back would let
 // somebody in.
-type Store struct{ *engine }
+type Store struct {
+	*engine
+	path string
+}
 
 const (
 	busyDefault = 5 * time.Second
@@ -77,7 +80,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	s := &Store{sqldb.New(read, write, '?')}
+	s := &Store{path: path, engine: sqldb.New(read, write, '?')}
 	if err := s.Ping(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
 	}
