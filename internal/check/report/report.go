@@ -100,6 +100,8 @@ type Finding struct {
 	// Secret is the fingerprint of the secret that was found, as
 	// claviger.Secret.Fingerprint gives it; empty where there is none.
 	Secret string
+	// Edits mend it, where that can be done without judgement; --fix makes them.
+	Edits []Edit
 }
 
 // State is the answer to one point of the checklist.
@@ -126,6 +128,8 @@ type Meta struct {
 	ID, Mission string
 	// Title is a short name, Help a paragraph on why and how to mend it.
 	Title, Help string
+	// Fix is what to do, for findings that do not say it better.
+	Fix string
 	// Severity is the usual one; a finding may have another.
 	Severity Severity
 }
