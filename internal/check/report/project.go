@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
+	"unicode/utf16"
 )
 
 // FileKind says what a file of the project is, and so which rules look at it.
@@ -77,6 +79,11 @@ type Coverage struct {
 	// provider, all of them on the server". A point that is not in it stays
 	// unknown unless something was found.
 	Judged map[string]string
+	// Client has the files whose code reaches browsers, each with the way from
+	// the page or component that brings it there. A key that stands literally in
+	// one of them is reported by the check itself, as client-bundle-secret
+	// instead of hardcoded-key; analysers leave literal keys to it.
+	Client map[string][]Position
 }
 
 // Analyzer is a room of the check that looks at a whole project.
@@ -108,4 +115,16 @@ type Edit struct {
 func SecretFingerprint(value string) string {
 	sum := sha256.Sum256([]byte(value))
 	return hex.EncodeToString(sum[:6])
+}
+
+// PositionAt is the place of the byte at offset of a text.
+func PositionAt(file, text string, offset int) Position {
+	offset = max(0, min(offset, len(text)))
+	head := text[:offset]
+	start := strings.LastIndexByte(head, '\n') + 1
+	column := 1
+	for _, r := range head[start:] {
+		column += max(1, utf16.RuneLen(r))
+	}
+	return Position{File: file, Line: strings.Count(head, "\n") + 1, Column: column}
 }
