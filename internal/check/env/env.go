@@ -107,7 +107,9 @@ func expanded(f dotenv.File, all []dotenv.File, a dotenv.Entry) string {
 		return a.Value
 	}
 	own := dotenv.File{Name: f.Name, Content: f.Content}
-	others := slices.DeleteFunc(slices.Clone(all), func(o dotenv.File) bool { return o.Name == f.Name || files.IsTemplate(o.Name) != files.IsTemplate(f.Name) })
+	others := slices.DeleteFunc(slices.Clone(all), func(o dotenv.File) bool {
+		return o.Name == f.Name || files.IsTemplate(o.Name) != files.IsTemplate(f.Name)
+	})
 	vars, err := dotenv.Load(append([]dotenv.File{own}, others...), nil)
 	if err != nil {
 		return a.Value
