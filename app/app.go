@@ -22,8 +22,8 @@ const (
 	exitBad     = 2
 )
 
-// Environment is what a command sees of the process it runs in. Nothing is ever
-// coloured, so neither a terminal nor NO_COLOR makes a difference.
+// Environment is what a command sees of the process it runs in. Nothing but the
+// text of check is ever coloured, and that only on a terminal without NO_COLOR.
 type Environment struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -65,6 +65,7 @@ func (e Environment) Lookup(name string) (string, bool) {
 type cli struct {
 	Serve      serveCommand      `cmd:"" help:"Run the gateway."`
 	Demo       demoCommand       `cmd:"" help:"Run gateway, simulated OpenAI and a demo page on loopback, with no set-up."`
+	Check      checkCommand      `cmd:"" help:"Check a project, a build output or a deployed site for ways by which the key leaks."`
 	Config     configCommand     `cmd:"" help:"Check, print or describe the configuration."`
 	Secret     secretCommand     `cmd:"" help:"Make secrets."`
 	Token      tokenCommand      `cmd:"" help:"Make tickets."`

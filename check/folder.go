@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"claviger.dev/claviger/internal/check/bundle"
 	"claviger.dev/claviger/internal/check/env"
 	"claviger.dev/claviger/internal/check/files"
+	"claviger.dev/claviger/internal/check/githist"
 	"claviger.dev/claviger/internal/check/keyscan"
 	"claviger.dev/claviger/internal/check/report"
 )
@@ -37,6 +39,12 @@ func (s *scan) folder(ctx context.Context, temp string) error {
 		return err
 	}
 	if err := s.texts(ctx, client); err != nil {
+		return err
+	}
+	if err := s.output(ctx); err != nil {
+		return err
+	}
+	if err := s.history(ctx); err != nil {
 		return err
 	}
 	s.deployment()
@@ -95,6 +103,61 @@ func (s *scan) texts(ctx context.Context, client map[string][]Position) error {
 	}
 	s.files += res.Files
 	s.env.Judge(ctx, s.tree, &res.Reads, s.add)
+	return nil
+}
+
+// output looks into what a build made.
+func (s *scan) output(ctx context.Context) error {
+	res, err := bundle.Scan(ctx, bundle.Options{Tree: s.tree, Values: s.env.Canaries, Report: s.add, Problem: s.problem, Progress: s.progress})
+	if err != nil {
+		return err
+	}
+	s.files += res.Delivered + res.Server
+	if res.Delivered > 0 {
+		s.judged["M-C2"] = fmt.Sprintf("%s that browsers get and %d that stay on the server hold no key, and none of %s of the project's variables.",
+			plural(res.Delivered, "file"), res.Server, plural(s.env.Canaries.Len(), "secret value"))
+	}
+	return nil
+}
+
+// history looks through the git history of a whole work tree.
+func (s *scan) history(ctx context.Context) error {
+	switch {
+	case !s.options.History:
+		s.open("M-C7", "The git history was left out.")
+	case s.tree.NoGit:
+		s.problem(files.Problem{Path: ".", Reason: "git is not installed, so that neither the history nor what is ignored is known"})
+	case s.tree.Repo == nil:
+		s.open("M-C7", "This folder is in no git repository, so that there is no history to look through.")
+	case !s.tree.Top:
+		s.open("M-C7", "This folder is not the top of its git repository: check that for the history.")
+	default:
+		return s.repository(ctx)
+	}
+	return nil
+}
+
+func (s *scan) repository(ctx context.Context) error {
+	res, err := githist.Scan(ctx, githist.Options{
+		Repo: s.tree.Repo, Values: s.env.Canaries, Tracked: s.tree.Tracked, Report: s.add, Problem: s.problem, Progress: s.progress,
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		s.problem(files.Problem{Path: ".git", Reason: "the history could not be read: " + err.Error()})
+		return nil
+	}
+	s.judged["M-C7"] = fmt.Sprintf("%d commits and %d texts of the history (%.1f MB) hold no key.", res.Commits, res.Blobs, float64(res.Bytes)/1e6)
+	ignored, err := s.tree.WouldIgnore(ctx, ".env.local")
+	switch {
+	case err != nil:
+		s.open("M-C7", "The history holds no key, but git could not say whether it ignores .env.local.")
+	case ignored[".env.local"]:
+		s.judged["M-C7"] += " git ignores .env.local."
+	default:
+		s.open("M-C7", "The history holds no key, but git would not ignore .env.local if there were one.")
+	}
 	return nil
 }
 

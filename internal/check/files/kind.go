@@ -60,7 +60,7 @@ func (t *Tree) classify() {
 		case isServed(f.Path, packages):
 			f.Kind = report.FilePublic
 		}
-		if binaryExtension(f.Path) {
+		if IsBinary(f.Path) {
 			f.Kind = report.FileBinary
 		}
 	}
@@ -192,4 +192,5 @@ var binaries = []string{
 	".pyc", ".node", ".pack", ".idx", ".parquet", ".onnx", ".psd", ".sketch", ".lockb",
 }
 
-func binaryExtension(p string) bool { return slices.Contains(binaries, strings.ToLower(path.Ext(p))) }
+// IsBinary reports whether a path ends as those of files without text do.
+func IsBinary(p string) bool { return slices.Contains(binaries, strings.ToLower(path.Ext(p))) }

@@ -101,7 +101,7 @@ func (r *Repo) Top(ctx context.Context) (string, error) {
 
 // command is git with the arguments, and with nothing of the surroundings.
 func (r *Repo) command(ctx context.Context, args ...string) *exec.Cmd {
-	all := []string{"--no-pager", "--no-replace-objects", "--literal-pathspecs"}
+	all := []string{"--no-pager", "--no-replace-objects"}
 	if r.gitDir != "" {
 		all = append(all, "--git-dir="+r.gitDir, "--work-tree="+r.workTree)
 	}
@@ -230,7 +230,7 @@ func (r *Repo) Ignored(ctx context.Context, paths []string) (map[string]bool, er
 	ignored := map[string]bool{}
 	for p := range strings.SplitSeq(string(out), "\x00") {
 		if p != "" {
-			ignored[p] = true
+			ignored[strings.TrimPrefix(p, "./")] = true
 		}
 	}
 	return ignored, nil
@@ -257,6 +257,7 @@ func joined(paths []string) []byte {
 	slices.Sort(sorted)
 	var b bytes.Buffer
 	for _, p := range sorted {
+		b.WriteString("./") // a colon at the start would be magic
 		b.WriteString(p)
 		b.WriteByte(0)
 	}

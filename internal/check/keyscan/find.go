@@ -31,23 +31,18 @@ type Hit struct {
 // strings are put together first, which is for code.
 func Find(text string, values *canary.Set, joined bool) []Hit {
 	c := collector{}
-	c.values(text, values, func(i int) int { return i }, "")
+	hits := values.Find(text)
+	c.values(hits, func(i int) int { return i }, "")
+	if joined {
+		c.joined(text, values)
+	}
 	c.patterns(text)
 	encoded(text, func(start, end int, key string, m detect.Match) {
 		if detect.Weigh(key, m) == detect.WeightSecret {
 			c.add(start, end, key[m.Start:m.End], m.Kind, report.ConfidenceCertain, " in base64")
 		}
 	})
-	if joined {
-		if j, ok := Join(text); ok {
-			c.values(j.Text, values, j.Offset, ", in pieces that the code joins")
-			for _, m := range detect.Find(j.Text) {
-				if (m.Kind == detect.OpenAI || m.Kind == detect.Anthropic) && detect.Weigh(j.Text, m) == detect.WeightSecret {
-					c.add(j.Offset(m.Start), j.Offset(m.End), j.Text[m.Start:m.End], m.Kind, report.ConfidenceCertain, ", in pieces that the code joins")
-				}
-			}
-		}
-	}
+	c.pieces(hits)
 	slices.SortStableFunc(c.hits, func(a, b Hit) int { return a.Start - b.Start })
 	return c.hits
 }
@@ -58,10 +53,10 @@ func (c *collector) known(secret string, start int) bool {
 	return slices.ContainsFunc(c.hits, func(h Hit) bool { return h.Secret == secret || start >= h.Start && start < h.End })
 }
 
-func (c *collector) values(text string, values *canary.Set, offset func(int) int, how string) {
-	for _, h := range values.Find(text) {
+func (c *collector) values(hits []canary.Hit, offset func(int) int, how string) {
+	for _, h := range hits {
 		start, end := offset(h.Start), offset(h.End)
-		if c.known(h.Value.Fingerprint, start) {
+		if h.Piece != 0 || c.known(h.Value.Fingerprint, start) {
 			continue
 		}
 		hit := Hit{Start: start, End: end, Secret: h.Value.Fingerprint, Value: h.Value, Confidence: report.ConfidenceCertain}
@@ -69,11 +64,37 @@ func (c *collector) values(text string, values *canary.Set, offset func(int) int
 		if h.Form != "as it is" {
 			hit.What += " " + h.Form
 		}
-		if h.Piece != 0 {
-			hit.Confidence = report.ConfidenceLikely
-		}
 		hit.What += how
 		c.hits = append(c.hits, hit)
+	}
+}
+
+// pieces are values of which beginning and end stand in a text, apart.
+func (c *collector) pieces(hits []canary.Hit) {
+	for _, h := range hits {
+		if h.Piece != 0 && !c.known(h.Value.Fingerprint, h.Start) {
+			c.hits = append(c.hits, Hit{
+				Start: h.Start, End: h.End, Secret: h.Value.Fingerprint, Value: h.Value, Confidence: report.ConfidenceLikely,
+				What: "the value of " + h.Value.Name + " in pieces",
+			})
+		}
+	}
+}
+
+// joined finds what stands across the places where pieces are put together.
+func (c *collector) joined(text string, values *canary.Set) {
+	const how = ", in pieces that the code joins"
+	j, ok := Join(text)
+	if !ok {
+		return
+	}
+	c.values(values.Find(j.Text), j.Offset, how)
+	for _, m := range detect.Find(j.Text) {
+		start, end := j.Offset(m.Start), j.Offset(m.End)
+		marked := m.Kind == detect.OpenAI || m.Kind == detect.Anthropic
+		if marked && end-start > m.End-m.Start && detect.Weigh(j.Text, m) == detect.WeightSecret {
+			c.add(start, end, j.Text[m.Start:m.End], m.Kind, report.ConfidenceCertain, how)
+		}
 	}
 }
 

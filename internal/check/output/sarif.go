@@ -169,7 +169,7 @@ func sarifLocationOf(p report.Position, id int) sarifLocation {
 	if strings.HasPrefix(p.File, "https://") || strings.HasPrefix(p.File, "http://") {
 		out.Physical.Artifact.URI = valid(p.File)
 	} else {
-		out.Physical.Artifact = sarifArtifact{URI: (&url.URL{Path: valid(p.File)}).EscapedPath(), Base: "%SRCROOT%"}
+		out.Physical.Artifact = sarifArtifact{URI: (&url.URL{Path: valid(p.File)}).String(), Base: "%SRCROOT%"}
 	}
 	if p.Line > 0 {
 		out.Physical.Region = &sarifRegion{Line: p.Line, Column: p.Column}
