@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"claviger.dev/claviger/internal/check/build"
 	"claviger.dev/claviger/internal/check/env"
 	"claviger.dev/claviger/internal/check/files"
 	"claviger.dev/claviger/internal/check/report"
@@ -164,6 +165,7 @@ type scan struct {
 	files           int
 	bytes, total    int64
 	progressErr     error
+	planted         []build.Planted
 }
 
 func (s *scan) add(f Finding)           { s.found = append(s.found, f) }

@@ -25,6 +25,11 @@ func (s *scan) folder(ctx context.Context, temp string) error {
 		return err
 	}
 	s.root = s.tree.Root
+	if s.options.Build {
+		if err := s.build(ctx, dump, filepath.Join(temp, "again")); err != nil {
+			return err
+		}
+	}
 	s.problems = append(s.problems, s.tree.Problems...)
 	for _, f := range s.tree.Files {
 		if f.Kind != report.FileBinary {
@@ -34,6 +39,9 @@ func (s *scan) folder(ctx context.Context, temp string) error {
 	var problems []files.Problem
 	s.env, problems = env.Load(s.tree, dump)
 	s.problems = append(s.problems, problems...)
+	for _, x := range s.planted {
+		s.env.Canaries.Add(x.Name, x.Value, x.At)
+	}
 	client, err := s.analyze(ctx)
 	if err != nil {
 		return err
@@ -149,6 +157,9 @@ func (s *scan) repository(ctx context.Context) error {
 		return nil
 	}
 	s.judged["M-C7"] = fmt.Sprintf("%d commits and %d texts of the history (%.1f MB) hold no key.", res.Commits, res.Blobs, float64(res.Bytes)/1e6)
+	if res.Commits == 0 {
+		s.open("M-C7", "The repository has no commit yet.")
+	}
 	ignored, err := s.tree.WouldIgnore(ctx, ".env.local")
 	switch {
 	case err != nil:

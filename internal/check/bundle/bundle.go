@@ -123,10 +123,15 @@ func look(o Options, file, text string, delivered bool, found func(kind, place))
 		return
 	}
 	k := kindOf(file, delivered)
-	for _, h := range keyscan.Find(text, o.Values, keyscan.Code(file)) {
+	sources, at, ok := inlineMap(text)
+	code := text
+	if ok {
+		code = text[:at]
+	}
+	for _, h := range keyscan.Find(code, o.Values, keyscan.Code(file)) {
 		found(k, place{at: report.PositionAt(file, text, h.Start), hit: h})
 	}
-	if sources, at, ok := inlineMap(text); ok {
+	if ok {
 		inSources(o, file, sources, func(p place) {
 			p.at = report.PositionAt(file, text, at)
 			if delivered {
@@ -165,9 +170,19 @@ func inSources(o Options, file string, sources []Source, found func(place)) {
 // tell reports one finding for each secret and kind of place, with the other
 // files in its path.
 func tell(found map[kind]map[string][]place, emit func(report.Finding)) {
+	delivered := map[string]bool{}
+	for _, k := range []kind{clientCode, clientPage, clientMap} {
+		for secret := range found[k] {
+			delivered[secret] = true
+		}
+	}
 	for k, bySecret := range found {
 		for secret, places := range bySecret {
-			emit(finding(k, secret, places))
+			// What browsers get stands in the server's part as well, and goes from
+			// both by one change.
+			if k != serverCode && k != serverMap || !delivered[secret] {
+				emit(finding(k, secret, places))
+			}
 		}
 	}
 }

@@ -92,6 +92,9 @@ func (t *Tree) openGit(ctx context.Context, temp string) error {
 	case errors.Is(err, git.ErrMissing):
 		t.NoGit = true
 	default:
+		if err := os.MkdirAll(temp, 0o700); err != nil {
+			return err
+		}
 		if t.ignorer, err = git.Borrowed(ctx, temp, t.Root); err != nil {
 			return fmt.Errorf("asking git what is ignored: %w", err)
 		}
