@@ -93,11 +93,14 @@ func (j *asJSON) Close(s report.Summary) error {
 		Summary: jsonSummary{
 			Critical: s.Counts[report.SeverityCritical], High: s.Counts[report.SeverityHigh], Medium: s.Counts[report.SeverityMedium],
 			Low: s.Counts[report.SeverityLow], Info: s.Counts[report.SeverityInfo],
-			Baselined: s.Baselined, Suppressed: s.Suppressed, Files: s.Files, Bytes: s.Bytes, Notes: append([]string{}, s.Notes...),
+			Baselined: s.Baselined, Suppressed: s.Suppressed, Files: s.Files, Bytes: s.Bytes, Notes: []string{},
 		},
 	}
 	for _, c := range s.Checklist {
-		out.Checklist = append(out.Checklist, jsonItem{c.ID, string(c.State), c.Evidence})
+		out.Checklist = append(out.Checklist, jsonItem{c.ID, string(c.State), valid(c.Evidence)})
+	}
+	for _, n := range s.Notes {
+		out.Summary.Notes = append(out.Summary.Notes, valid(n))
 	}
 	for _, f := range j.findings {
 		out.Findings = append(out.Findings, jsonFindingOf(f))
