@@ -17,6 +17,7 @@ import (
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/app"
+	"claviger.dev/claviger/check"
 	"claviger.dev/claviger/config"
 	"claviger.dev/claviger/internal/jsonx"
 )
@@ -119,6 +120,26 @@ func TestGeneratedErrors(t *testing.T) {
 	if len(codeProse) != len(codes) {
 		t.Errorf("%d codes are described and %d exist", len(codeProse), len(codes))
 	}
+}
+
+func TestGeneratedRules(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# Rules of the check\n\n" + byMachine +
+		"The ids are stable: none is ever renamed. The severity is the usual one; a finding may have another, and says so. The points `M-C1` to\n" +
+		"`M-C8` are those of the checklist in [the guide of the check](check.md).\n\n" +
+		"| rule | point | severity | says |\n| --- | --- | --- | --- |\n")
+	rules := check.Rules(check.Standard()...)
+	for _, r := range rules {
+		fmt.Fprintf(&b, "| [`%s`](#%s) | %s | %s | %s |\n", r.ID, r.ID, r.Mission, r.Severity, r.Title)
+	}
+	for _, r := range rules {
+		if r.Title == "" || r.Help == "" || r.Fix == "" || !regexp.MustCompile(`^M-C[1-8]$`).MatchString(r.Mission) {
+			t.Errorf("%s does not describe itself", r.ID)
+		}
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n%s: %s\n", r.ID, r.Title+".", "What to do", r.Fix)
+		fmt.Fprintf(&b, "\n%s\n", r.Help)
+	}
+	generated(t, "docs/rules.md", b.String())
 }
 
 func status(c claviger.Code) int { return (&claviger.Error{Code: c}).HTTPStatus() }

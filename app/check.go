@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"claviger.dev/claviger/check"
-	"claviger.dev/claviger/internal/check/output"
 )
 
 // exitIncomplete says that something could not be judged, and that nothing was
@@ -45,7 +44,7 @@ func (c checkCommand) Run(ctx context.Context, env Environment) error {
 	if err != nil {
 		return badUsage(err)
 	}
-	out, err := output.New(c.Format, env.Stdout, colours(env))
+	out, err := check.NewReporter(c.Format, env.Stdout, colours(env))
 	if err != nil {
 		return badUsage(err)
 	}
@@ -66,7 +65,7 @@ func (c checkCommand) Run(ctx context.Context, env Environment) error {
 
 func (c checkCommand) options(env Environment) (check.Options, error) {
 	o := check.Options{
-		Target: c.Target, Version: version(), History: c.History, Build: c.Build, BuildEnv: env.Vars,
+		Target: c.Target, Version: version(), Analyzers: check.Standard(), History: c.History, Build: c.Build, BuildEnv: env.Vars,
 		BuildLog: func(line string) { fmt.Fprintln(env.Stderr, line) }, Now: time.Now(),
 	}
 	if !check.IsURL(o.Target) {

@@ -35,6 +35,7 @@ func TestScripts(t *testing.T) {
 				e.Setenv(name, s)
 			}
 			e.Setenv("KEY", canaryKey())
+			e.Setenv("OTHER_KEY", canaryKey())
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -92,7 +92,8 @@ type Options struct {
 	// Baseline has the fingerprints of findings that are known; they are counted
 	// and not reported.
 	Baseline map[string]bool
-	// Analyzers look at the source code.
+	// Analyzers look at the source code; Standard has those that come with the
+	// check.
 	Analyzers []Analyzer
 	// Now is the day by which suppressions end. Required.
 	Now time.Time
@@ -133,6 +134,9 @@ func Scan(ctx context.Context, o Options, r Reporter) error {
 func IsURL(target string) bool {
 	return strings.HasPrefix(target, "https://") || strings.HasPrefix(target, "http://")
 }
+
+// Standard are the analysers of source code that come with the check.
+func Standard() []Analyzer { return nil }
 
 // Rules are the descriptions of all rules: those of the check and those of the
 // analysers, in the order of their ids.

@@ -173,7 +173,11 @@ func TestDeployment(t *testing.T) {
 			path := filepath.Join(dir, c.name)
 			write(t, path, k.fill(c.text))
 			h := scan(t, check.Options{Target: project, EnvFrom: path})
-			got := strings.ReplaceAll(strings.Join(h.lines(), "\n"), filepath.ToSlash(path), "DUMP")
+			rel, err := filepath.Rel(project, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := strings.ReplaceAll(strings.Join(h.lines(), "\n"), filepath.ToSlash(rel), "DUMP")
 			if got != c.want || h.state("M-C1") != c.state {
 				t.Errorf("M-C1 is %s, found %q", h.state("M-C1"), got)
 			}

@@ -59,8 +59,7 @@ func (s *scan) folder(ctx context.Context, temp string) error {
 	return errors.Join(ctx.Err(), s.progressErr)
 }
 
-// dump reads what --env-from names. Findings call it by its path in the folder,
-// or as it was given.
+// dump reads what --env-from names. Findings call it by its path from the folder.
 func (s *scan) dump() (*env.Dump, error) {
 	given := s.options.EnvFrom
 	if given == "" {
@@ -68,7 +67,7 @@ func (s *scan) dump() (*env.Dump, error) {
 	}
 	name := filepath.ToSlash(given)
 	if abs, err := filepath.Abs(given); err == nil {
-		if rel, err := filepath.Rel(s.root, abs); err == nil && !strings.HasPrefix(rel, "..") {
+		if rel, err := filepath.Rel(s.root, abs); err == nil {
 			name = filepath.ToSlash(rel)
 		}
 	}

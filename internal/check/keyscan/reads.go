@@ -19,7 +19,7 @@ type Reads struct {
 }
 
 var (
-	publicName = regexp.MustCompile(`\b(?:NEXT_PUBLIC_|VITE_|REACT_APP_|EXPO_PUBLIC_|NUXT_PUBLIC_|PUBLIC_|GATSBY_|VUE_APP_|NG_APP_|STORYBOOK_|REDWOOD_ENV_|PLASMO_PUBLIC_|BUN_PUBLIC_|SNOWPACK_PUBLIC_|TARO_APP_|WXT_|UMI_APP_)[A-Z0-9_]+`)
+	publicName = regexp.MustCompile(`\b(?:` + strings.Join(detect.PublicPrefixes(), "|") + `)[A-Z0-9_]+`)
 	accessed   = regexp.MustCompile("(?:\\benv\\s*(?:\\?\\.|\\.|\\[\\s*[\"'`])|\\benv\\.get\\(\\s*[\"'])\\s*$")
 	declared   = regexp.MustCompile(`^\s*(?:(?:ARG|ENV|export|-)\s+)?["']?$`)
 	imported   = regexp.MustCompile(`\benv\b|\$env/static/public`)
@@ -49,7 +49,7 @@ func configuration(p string) bool {
 // note records the reads in a file.
 func (r *Reads) note(file, text string, client bool) {
 	code, config := Code(file), configuration(file)
-	if !code && !config || !strings.Contains(text, "PUBLIC_") && !publicName.MatchString(text) {
+	if !code && !config {
 		return
 	}
 	for _, loc := range publicName.FindAllStringIndex(text, -1) {
