@@ -114,6 +114,7 @@ type watched struct {
 	line    *progress
 }
 
+// Start implements check.Reporter.
 func (w *watched) Start(c check.Config) error {
 	if w.Reporter == nil {
 		return nil
@@ -121,11 +122,13 @@ func (w *watched) Start(c check.Config) error {
 	return w.Reporter.Start(c)
 }
 
+// Progress implements check.Reporter.
 func (w *watched) Progress(done, total int64) error {
 	w.line.show(done, total)
 	return nil
 }
 
+// Finding implements check.Reporter.
 func (w *watched) Finding(f check.Finding) error {
 	if f.Severity >= w.failOn && f.Rule != "scan-incomplete" && f.Rule != "parse-failed" {
 		w.failing++
@@ -136,6 +139,7 @@ func (w *watched) Finding(f check.Finding) error {
 	return w.Reporter.Finding(f)
 }
 
+// Close implements check.Reporter.
 func (w *watched) Close(s check.Summary) error {
 	w.summary = s
 	w.line.clear()

@@ -15,22 +15,23 @@ import (
 // as what is looked for. The tree is read anew after it.
 func (s *scan) build(ctx context.Context, dump *env.Dump, temp string) error {
 	e, _ := env.Load(s.tree, dump)
-	log := s.options.BuildLog
-	if log == nil {
-		log = func(string) {}
-	}
 	p, err := build.Prepare(s.tree, e.Variables)
-	if err != nil {
-		s.problem(files.Problem{Path: "package.json", Reason: "it was not built: " + err.Error()})
-		return nil
+	if err == nil {
+		return s.run(ctx, p, e, temp)
 	}
+	s.problem(files.Problem{Path: "package.json", Reason: "it was not built: " + err.Error()})
+	return ctx.Err()
+}
+
+func (s *scan) run(ctx context.Context, p *build.Plan, e *env.Environment, temp string) error {
+	log := s.log
 	var names []string
 	for _, x := range p.Planted {
 		names = append(names, x.Name)
 	}
 	command := strings.Join(p.Command, " ")
 	log(fmt.Sprintf("Running '%s' in %s: this executes code of the project. Invented values stand in %s.", command, s.root, listed(names)))
-	err = p.Run(ctx, s.options.BuildEnv, func(line string) { log("build: " + hidden(e, line)) })
+	err := p.Run(ctx, s.options.BuildEnv, func(line string) { log("build: " + hidden(e, line)) })
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -43,6 +44,13 @@ func (s *scan) build(ctx context.Context, dump *env.Dump, temp string) error {
 	}
 	s.planted = p.Planted
 	return nil
+}
+
+// log tells whoever listens what the build prints.
+func (s *scan) log(line string) {
+	if s.options.BuildLog != nil {
+		s.options.BuildLog(line)
+	}
 }
 
 func listed(names []string) string {

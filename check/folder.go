@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 
@@ -92,9 +93,7 @@ func (s *scan) analyze(ctx context.Context) (map[string][]Position, error) {
 				s.judged[id] = evidence
 			}
 		}
-		for file, way := range c.Client {
-			client[file] = way
-		}
+		maps.Copy(client, c.Client)
 	}
 	return client, nil
 }
@@ -148,13 +147,16 @@ func (s *scan) repository(ctx context.Context) error {
 	res, err := githist.Scan(ctx, githist.Options{
 		Repo: s.tree.Repo, Values: s.env.Canaries, Tracked: s.tree.Tracked, Report: s.add, Problem: s.problem, Progress: s.progress,
 	})
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
+	if err == nil {
+		s.remembered(ctx, res)
+	} else {
 		s.problem(files.Problem{Path: ".git", Reason: "the history could not be read: " + err.Error()})
-		return nil
 	}
+	return ctx.Err()
+}
+
+// remembered answers M-C7 by what was looked through.
+func (s *scan) remembered(ctx context.Context, res *githist.Result) {
 	s.judged["M-C7"] = fmt.Sprintf("%d commits and %d texts of the history (%.1f MB) hold no key.", res.Commits, res.Blobs, float64(res.Bytes)/1e6)
 	if res.Commits == 0 {
 		s.open("M-C7", "The repository has no commit yet.")
@@ -168,7 +170,6 @@ func (s *scan) repository(ctx context.Context) error {
 	default:
 		s.open("M-C7", "The history holds no key, but git would not ignore .env.local if there were one.")
 	}
-	return nil
 }
 
 // deployment answers M-C1, which only the variables of a deployment can.

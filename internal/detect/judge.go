@@ -40,6 +40,7 @@ func Weigh(s string, m Match) Weight {
 		if strings.Contains(text[:min(len(text), 8)], "_test_") {
 			return WeightUnsure
 		}
+	default:
 	}
 	if fake(text) {
 		return WeightNone
@@ -47,8 +48,9 @@ func Weigh(s string, m Match) Weight {
 	switch m.Kind {
 	case Google, OpenAIUnmarked, GitHubUnchecked, OpenAISession:
 		return WeightUnsure
+	default:
+		return WeightSecret
 	}
-	return WeightSecret
 }
 
 // Provider reports whether a kind of key buys answers of a model.
@@ -56,8 +58,9 @@ func (k Kind) Provider() bool {
 	switch k {
 	case OpenAI, OpenAIUnmarked, OpenAISession, Anthropic, OpenRouter, Groq, XAI, HuggingFace, Replicate, Perplexity:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // weighPrivateKey wants a body of some length, so that code that writes or

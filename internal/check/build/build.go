@@ -136,7 +136,7 @@ func (p *Plan) Run(ctx context.Context, env []string, log func(string)) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, bin, p.Command[1:]...)
+	cmd := exec.CommandContext(ctx, bin, p.Command[1:]...) //nolint:gosec // one of four package managers, with fixed arguments
 	cmd.Dir = filepath.Clean(p.dir)
 	cmd.WaitDelay = 5 * time.Second
 	cmd.Env = slices.Clone(env)

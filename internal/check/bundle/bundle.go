@@ -197,8 +197,8 @@ func finding(k kind, secret string, places []place) report.Finding {
 	if first.source != "" {
 		f.Message += " It stands in " + first.source + "."
 	}
-	switch {
-	case k == serverCode || k == serverMap:
+	switch k {
+	case serverCode, serverMap:
 		f.Fix = "Read it at run time from a variable of the server's environment, and build again. Rotate it if the artefact went anywhere."
 	default:
 		f.Fix = "Do not deploy this. Rotate it if it was deployed, find what hands it to the browser, and build again."

@@ -124,7 +124,7 @@ func (t *Tree) buildAt(dir string, packages map[string]bool) (Build, bool) {
 	next := has("BUILD_ID") || has("build-manifest.json") || name == ".next"
 	page := has("index.html") || has("404.html")
 	switch {
-	case next && !(name == "static"):
+	case next && name != "static":
 		return Build{Dir: dir, Next: true}, true
 	case dir == "." && page && !has("package.json") && !has("src/main.ts"):
 		return Build{Dir: dir, Client: true}, true

@@ -110,7 +110,7 @@ func (r *Repo) command(ctx context.Context, args ...string) *exec.Cmd {
 			all = append(all, "-c", s)
 		}
 	}
-	cmd := exec.CommandContext(ctx, r.bin, append(all, args...)...)
+	cmd := exec.CommandContext(ctx, r.bin, append(all, args...)...) //nolint:gosec // arguments are the check's own
 	cmd.Dir = r.dir
 	cmd.WaitDelay = 2 * time.Second
 	cmd.Env = []string{

@@ -86,7 +86,9 @@ func TestHostileConfiguration(t *testing.T) {
 		t.Errorf("%s, %v", top, err)
 	}
 	for _, args := range [][]string{
-		{"rev-list", "--objects", "--all"}, {"ls-tree", "-r", "HEAD"}, {"for-each-ref"},
+		{"rev-list", "--objects", "--all"},
+		{"ls-tree", "-r", "HEAD"},
+		{"for-each-ref"},
 		{"diff-tree", "-r", "--root", "--raw", "--no-ext-diff", "--no-textconv", "HEAD"},
 		// An object that is not there would be fetched from the remote.
 		{"cat-file", "-e", strings.Repeat("1", 40)},

@@ -66,8 +66,11 @@ func readRaw(r *bufio.Reader, change func(commit, id, path string)) error {
 			continue
 		}
 		path, err := r.ReadString(0)
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if err != nil {
+			return err
 		}
 		if f := strings.Fields(field); len(f) == 5 {
 			change(commit, f[3], strings.TrimSuffix(path, "\x00"))

@@ -39,7 +39,7 @@ func Find(text string, values *canary.Set, joined bool) []Hit {
 	c.patterns(text)
 	encoded(text, func(start, end int, key string, m detect.Match) {
 		if detect.Weigh(key, m) == detect.WeightSecret {
-			c.add(start, end, key[m.Start:m.End], m.Kind, report.ConfidenceCertain, " in base64")
+			c.add(Hit{Start: start, End: end, Kind: m.Kind, Confidence: report.ConfidenceCertain}, key[m.Start:m.End], " in base64")
 		}
 	})
 	c.pieces(hits)
@@ -93,7 +93,7 @@ func (c *collector) joined(text string, values *canary.Set) {
 		start, end := j.Offset(m.Start), j.Offset(m.End)
 		marked := m.Kind == detect.OpenAI || m.Kind == detect.Anthropic
 		if marked && end-start > m.End-m.Start && detect.Weigh(j.Text, m) == detect.WeightSecret {
-			c.add(start, end, j.Text[m.Start:m.End], m.Kind, report.ConfidenceCertain, how)
+			c.add(Hit{Start: start, End: end, Kind: m.Kind, Confidence: report.ConfidenceCertain}, j.Text[m.Start:m.End], how)
 		}
 	}
 }
@@ -109,17 +109,19 @@ func (c *collector) patterns(text string) {
 			confidence = report.ConfidenceLikely
 		}
 		if w != detect.WeightNone {
-			c.add(m.Start, m.End, text[m.Start:m.End], m.Kind, confidence, "")
+			c.add(Hit{Start: m.Start, End: m.End, Kind: m.Kind, Confidence: confidence}, text[m.Start:m.End], "")
 		}
 	}
 }
 
-func (c *collector) add(start, end int, key string, kind detect.Kind, confidence report.Confidence, how string) {
-	secret := report.SecretFingerprint(key)
-	if c.known(secret, start) {
+// add keeps a key that has the shape of one, unless it is known.
+func (c *collector) add(h Hit, key, how string) {
+	h.Secret = report.SecretFingerprint(key)
+	if c.known(h.Secret, h.Start) {
 		return
 	}
-	c.hits = append(c.hits, Hit{Start: start, End: end, Secret: secret, Kind: kind, Confidence: confidence, What: describe(kind, key) + how})
+	h.What = describe(h.Kind, key) + how
+	c.hits = append(c.hits, h)
 }
 
 var generative = regexp.MustCompile(`(?i)gemini|generative|genai|google_ai|vertex|palm`)
@@ -139,8 +141,9 @@ func inContext(text string, m detect.Match) bool {
 		return generative.MatchString(before)
 	case detect.JWT:
 		return strings.Contains(strings.ToLower(before), "service_role") || strings.Contains(strings.ToLower(before), "servicerole")
+	default:
+		return false
 	}
-	return false
 }
 
 // owners are the names of the makers, for sentences.

@@ -14,9 +14,15 @@ type collected struct {
 	findings []report.Finding
 }
 
-func (c *collected) Start(cfg report.Config) error  { c.config = cfg; return nil }
-func (c *collected) Progress(int64, int64) error    { return nil }
+// Start implements report.Reporter.
+func (c *collected) Start(cfg report.Config) error { c.config = cfg; return nil }
+
+// Progress implements report.Reporter.
+func (c *collected) Progress(int64, int64) error { return nil }
+
+// Finding implements report.Reporter.
 func (c *collected) Finding(f report.Finding) error { c.findings = append(c.findings, f); return nil }
+
 func (c *collected) write(b []byte, err error) error {
 	if err != nil {
 		return err

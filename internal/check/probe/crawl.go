@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -168,9 +169,7 @@ func (s *scanner) send(ctx context.Context, method, address string, header http.
 	if err != nil {
 		return nil, err
 	}
-	for k, v := range header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("User-Agent", s.options.Agent)
 	res, err := s.client.Do(req)
 	if err != nil {
