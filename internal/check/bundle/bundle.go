@@ -55,7 +55,7 @@ var (
 	clientPage = kind{"build-output-secret", report.SeverityCritical, "in a page or payload that the build rendered ahead and everyone gets"}
 	clientMap  = kind{"source-map-secret", report.SeverityCritical, "in a source map that everyone can load"}
 	serverMap  = kind{"source-map-secret", report.SeverityMedium, "in a source map of the server's code"}
-	serverCode = kind{"build-output-secret", report.SeverityHigh, "in the server's part of the build: it is in every copy of the artefact or image, and no browser gets it"}
+	serverCode = kind{"build-output-secret", report.SeverityHigh, "in the part of the build that stays on the server and is in every copy of the artefact"}
 )
 
 // Scan looks into all build output of a project.
@@ -193,7 +193,7 @@ func finding(k kind, secret string, places []place) report.Finding {
 	})
 	first := places[0]
 	f := report.Finding{Rule: k.rule, Severity: k.severity, Confidence: first.hit.Confidence, At: first.at, Secret: secret}
-	f.Message = fmt.Sprintf("The build put %s %s.", first.hit.What, k.where)
+	f.Message = fmt.Sprintf("Here, %s, stands %s.", k.where, first.hit.What)
 	if first.source != "" {
 		f.Message += " It stands in " + first.source + "."
 	}

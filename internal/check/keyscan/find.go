@@ -33,10 +33,13 @@ func Find(text string, values *canary.Set, joined bool) []Hit {
 	c := collector{}
 	hits := values.Find(text)
 	c.values(hits, func(i int) int { return i }, "")
+	matches := detect.Find(text)
+	c.patterns(text, matches, detect.WeightSecret)
 	if joined {
 		c.joined(text, values)
 	}
-	c.patterns(text)
+	// A piece of a key may have the weaker shape of a whole one.
+	c.patterns(text, matches, detect.WeightUnsure)
 	encoded(text, func(start, end int, key string, m detect.Match) {
 		if detect.Weigh(key, m) == detect.WeightSecret {
 			c.add(Hit{Start: start, End: end, Kind: m.Kind, Confidence: report.ConfidenceCertain}, key[m.Start:m.End], " in base64")
@@ -98,9 +101,12 @@ func (c *collector) joined(text string, values *canary.Set) {
 	}
 }
 
-func (c *collector) patterns(text string) {
-	for _, m := range detect.Find(text) {
+func (c *collector) patterns(text string, matches []detect.Match, weight detect.Weight) {
+	for _, m := range matches {
 		w := detect.Weigh(text, m)
+		if w != weight {
+			continue
+		}
 		confidence := report.ConfidenceCertain
 		if w == detect.WeightUnsure {
 			if !inContext(text, m) {
@@ -108,9 +114,7 @@ func (c *collector) patterns(text string) {
 			}
 			confidence = report.ConfidenceLikely
 		}
-		if w != detect.WeightNone {
-			c.add(Hit{Start: m.Start, End: m.End, Kind: m.Kind, Confidence: confidence}, text[m.Start:m.End], "")
-		}
+		c.add(Hit{Start: m.Start, End: m.End, Kind: m.Kind, Confidence: confidence}, text[m.Start:m.End], "")
 	}
 }
 

@@ -47,6 +47,8 @@ func TestFind(t *testing.T) {
 	}{
 		{"x " + k + " y", false, "a key of OpenAI (sk-proj-…)"},
 		{`"` + k[:50] + `"+"` + k[50:] + `"`, true, "a key of OpenAI (sk-proj-…), in pieces that the code joins"},
+		// Two strings that stand side by side are not one.
+		{`f("` + k + `","` + "re_" + rand.Text() + `")`, true, "a key of OpenAI (sk-proj-…)"},
 		{"b: " + base64.StdEncoding.EncodeToString([]byte("OPENAI_API_KEY="+k)), false, "a key of OpenAI (sk-proj-…) in base64"},
 		{"b: " + base64.StdEncoding.EncodeToString([]byte("x"+" "+k+" ")), false, "a key of OpenAI (sk-proj-…) in base64"},
 		{`const gemini = "AIza` + (rand.Text() + rand.Text())[:31] + `abc1"`, false, "a key of Google (AIza…)"},
