@@ -89,6 +89,8 @@ func weighJWT(text string) Weight {
 	switch {
 	case err != nil:
 		return WeightNone
+	case strings.Contains(string(payload), `"supabase-demo"`):
+		return WeightNone // the keys of every local installation
 	case strings.Contains(string(payload), `"service_role"`):
 		return WeightSecret
 	case strings.Contains(string(payload), `"anon"`):

@@ -26,6 +26,7 @@ func TestWeigh(t *testing.T) {
 			{"AIza" + noise(35, withDash), WeightUnsure},
 			{jwtOf(`{"role":"service_role"}`), WeightSecret},
 			{jwtOf(`{"role":"anon"}`), WeightNone},
+			{jwtOf(`{"iss":"supabase-demo","role":"service_role"}`), WeightNone},
 			{jwtOf(`{"sub":"1"}`), WeightUnsure},
 			{pemBlock(""), WeightSecret},
 			{"org-" + noise(24, mixed), WeightNone},
