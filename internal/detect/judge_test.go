@@ -91,7 +91,7 @@ func TestWeighValue(t *testing.T) {
 	}
 	for name, value := range map[string]string{
 		"OPENAI_API_KEY": "sk-...", "AUTH_SECRET": "changeme", "DATABASE_URL": "postgres://postgres:postgres@localhost:5432/app", "SHOW_SECRET": "true",
-		"SECRET_LENGTH": "32", "STRIPE_SECRET": "https://example.com", "KEY_FILE": "/run/secrets/key", "NEXT_PUBLIC_STRIPE_KEY": "pk_live_" + noise(24, mixed), "PASSWORD": "12345",
+		"SECRET_LENGTH": "32", "STRIPE_SECRET": "https://example.com", "KEY_FILE": "/run/secrets/key", "NEXT_PUBLIC_STRIPE_KEY": "pk_live_" + noise(24, mixed), "PASSWORD": "12345", "POSTGRES_PASSWORD": "postgres", "NEXTAUTH_SECRET": "development-only-value",
 	} {
 		if got, kind := WeighValue(name, value); got != WeightNone {
 			t.Errorf("%s=%s weighs %d (%s)", name, value, got, kind)

@@ -76,11 +76,16 @@ func WeighValue(name, value string) (Weight, Kind) {
 	if named == WeightNone || IsPlaceholder(value) || fake(value) || !opaque(value) {
 		return WeightNone, ""
 	}
-	if named == WeightSecret && len(value) >= 8 || len(value) >= 16 && random(value) {
+	// Words are the secrets of examples and of local databases.
+	if random(value) && (named == WeightSecret && len(value) >= 8 || len(value) >= 16) {
 		return named, ""
 	}
 	return WeightNone, ""
 }
+
+// CouldBeSecret reports whether a value that is no placeholder could be a secret
+// at all: one word of some length, and neither a number, an address nor a path.
+func CouldBeSecret(value string) bool { return len(value) >= 6 && opaque(value) }
 
 // opaque reports whether a value can be a secret at all: one word, and neither a
 // number, a truth value, an address nor a path.

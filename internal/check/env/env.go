@@ -216,7 +216,7 @@ func publicFinding(name string, set []variable, texts Texts) (report.Finding, bo
 		if set[i].weight == detect.WeightSecret && (real == nil || real.template) {
 			real = &set[i]
 		}
-		if detect.IsPlaceholder(set[i].value) {
+		if detect.IsPlaceholder(set[i].value) || detect.CouldBeSecret(set[i].value) {
 			empty = true
 		}
 	}
