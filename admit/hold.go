@@ -89,8 +89,13 @@ func (h *hold) Settle(_ context.Context, used []claviger.Charge) error {
 			h.m.touch(it.w, now)
 		}
 	}
-	if known < len(used) {
-		err = errors.Join(err, errNotHeld)
+	return joined(err, known, len(used))
+}
+
+// joined adds to err that not all of what was used had been held.
+func joined(err error, known, used int) error {
+	if known < used {
+		return errors.Join(err, errNotHeld)
 	}
 	return err
 }
