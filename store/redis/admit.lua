@@ -55,7 +55,8 @@ local function record(charges)
   local out = {}
   for _, c in ipairs(charges) do
     if c.first and c.shape ~= RATE then
-      out[#out + 1] = string.format('%s %d %.0f %.0f %.0f %.0f;', c.key, c.shape, c.need, c.window.from, c.tight, c.period)
+      local w = c.window
+      out[#out + 1] = string.format('%s %d %.0f %.0f %.0f %.0f %.0f;', c.key, c.shape, c.need, w.from, w.to, c.tight, c.period)
     end
   end
   return table.concat(out)

@@ -9,13 +9,13 @@ ttl = n[2]
 expire(now)
 local expires = tonumber(redis.call('ZSCORE', open, id) or nil)
 if expires and expires <= now then
-  shut(id, expires, nil)
+  shut(id, expires, now, nil)
 elseif expires and how == 'settle' then
   local used = {}
   for i = 3, #n do used[#used + 1] = n[i] end
-  shut(id, now, used)
+  shut(id, now, now, used)
 elseif expires then
-  shut(id, now, false)
+  shut(id, now, now, false)
 elseif how == 'abandon' then
   remember(id, '', now + ttl)
 end

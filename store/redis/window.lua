@@ -142,16 +142,18 @@ local function settle(w, it, at, used)
 end
 
 -- Closes a hold at a time, with what was used of each window; nil is as held,
--- false gives everything back. A calendar window that is over is left alone.
-local function shut(id, at, used)
+-- false gives everything back. A calendar window that is over is left alone, and
+-- one that was forgotten because nothing was taken from it begins again.
+local function shut(id, at, now, used)
   local record = redis.call('HGET', holds, id)
   redis.call('ZREM', open, id)
   redis.call('HDEL', holds, id)
   local i = 0
   for key, n in string.gmatch(record or '', '(%S+) ([^;]+);') do
     n = numbers(n)
-    local it = {shape = n[1], held = n[2], from = n[3], limit = n[4], period = n[5]}
+    local it = {shape = n[1], held = n[2], from = n[3], to = n[4], limit = n[5], period = n[6]}
     local w = load(key)
+    if w.to == 0 and now < it.to then w.from, w.to = it.from, it.to end
     i = i + 1
     if it.shape ~= CALENDAR or it.from == w.from then
       w.held = math.max(w.held - it.held, 0)
@@ -167,7 +169,7 @@ end
 
 local function expire(now)
   local due = redis.call('ZRANGEBYSCORE', open, '-inf', string.format('%.0f', now), 'WITHSCORES', 'LIMIT', 0, BATCH)
-  for i = 1, #due, 2 do shut(due[i], tonumber(due[i + 1]), nil) end
+  for i = 1, #due, 2 do shut(due[i], tonumber(due[i + 1]), now, nil) end
 end
 
 -- Remembers a hold, unless its name is known already.
