@@ -20,7 +20,7 @@ type load struct {
 	nodes []*redis.Admission
 	// seats and budget are the limits: calls at once, and money for the month.
 	seats, budget int64
-	// quick is how long the longest call of Admit took, in nanoseconds.
+	// slowest is how long the longest call of Admit took, in nanoseconds.
 	slowest                       atomic.Int64
 	granted, refused, unavailable atomic.Int64
 	// at once is how many callers hold a seat, promised what is held and used.
