@@ -30,6 +30,8 @@ func Admission(t *testing.T, open NewAdmission) {
 		{"calendar rolls over", rolloverCase},
 		{"continuous tokens", flowCase},
 		{"overuse is recorded", overuseCase},
+		{"used though nothing was held", emptyHold},
+		{"large amounts are exact", largeCase},
 		{"release", releaseCase},
 		{"first of settle and release wins", firstWins},
 		{"not named is used as held", unnamedCase},

@@ -27,6 +27,43 @@ func allOrNone(_ *testing.T, b *bench) {
 	}
 }
 
+// emptyHold settles a use of windows from which nothing was taken, and which an
+// engine may have forgotten.
+func emptyHold(_ *testing.T, b *bench) {
+	for _, c := range []claviger.Charge{
+		tokens(0, 1000, claviger.PeriodDay), money(0, 1000, claviger.PeriodMonth), tokens(0, 1000, claviger.PeriodMinute),
+	} {
+		b.settle(b.grant(c, lease(1)), with(c, 7))
+		b.expectLeft(c, 993)
+		h, other := b.grant(c), b.grant(with(c, 10))
+		b.release(other)
+		b.settle(h, with(c, 3))
+		b.expectLeft(c, 990)
+	}
+}
+
+// largeCase counts to the last unit what a float would round: every engine
+// counts limits up to 2^52.
+func largeCase(_ *testing.T, b *bench) {
+	const limit = 1 << 52
+	for _, c := range []claviger.Charge{
+		tokens(limit-3, limit, claviger.PeriodDay), money(limit-3, limit, claviger.PeriodMonth), tokens(limit-3, limit, claviger.PeriodMinute),
+	} {
+		h := b.grant(c)
+		b.expectLeft(c, 3)
+		b.settle(h, with(c, limit-5))
+		b.expectLeft(c, 5)
+		b.settle(b.grant(with(c, 4)), with(c, 4))
+		code := claviger.CodeBudgetExhausted
+		if c.Window.Per == claviger.PeriodMinute {
+			code = claviger.CodeRateLimited
+		}
+		b.refuse(code, with(c, 2))
+		b.settle(b.grant(with(c, 1)), with(c, 1))
+		b.refuse(code, with(c, 1))
+	}
+}
+
 func longestWait(t *testing.T, b *bench) {
 	short, long := requests(1, 60, claviger.PeriodMinute), requests(1, 2, claviger.PeriodHour)
 	day := tokens(10, 10, claviger.PeriodDay)

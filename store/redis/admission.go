@@ -4,10 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed" // the scripts
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -40,7 +40,11 @@ const (
 	answerGranted
 	answerOtherSpan
 	answerGivenUp
+	answerMoreDue
 )
+
+// maxCharges bounds what one script has to do.
+const maxCharges = 1000
 
 // rounds is how often the bounds of calendar windows may turn out to be of
 // another time than that at Redis. Nothing was taken then.
@@ -48,7 +52,9 @@ const rounds = 3
 
 var (
 	errSpan    = errors.New("redis: its clock does not stand still enough to find the calendar window")
+	errMany    = errors.New("redis: too many charges at once")
 	errAnswer  = errors.New("redis: the script gave an answer that makes no sense")
+	errDue     = errors.New("redis: many calls that were cut off have to be closed first")
 	errGivenUp = errors.New("redis: this call was given up before it was admitted")
 	errBusy    = errors.New("redis: too many calls wait for it")
 )
@@ -76,8 +82,11 @@ func (a *Admission) admit(ctx context.Context, charges []claviger.Charge) (*hold
 		return nil, err
 	}
 	h := &hold{a: a, demands: demands}
-	if len(charges) == 0 {
+	switch {
+	case len(charges) == 0:
 		return h, nil
+	case len(charges) > maxCharges:
+		return nil, errMany
 	}
 	if i := slices.IndexFunc(demands, func(d admit.Demand) bool { return d.Limit > MaxLimit }); i >= 0 {
 		return nil, fmt.Errorf("redis: a limit of %s is above %d, the most that can be counted exactly there", charges[i].Kind, int64(MaxLimit))
@@ -110,7 +119,8 @@ func (a *Admission) ask(ctx context.Context, h *hold, charges []claviger.Charge)
 	limited, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	keys := a.keys(h.demands)
-	for at, round := a.estimate(), 0; round < rounds; round++ {
+	at := a.estimate()
+	for round := 0; round < rounds; {
 		answer, err := a.run(limited, admitScript, keys, h.id, a.numbers(h.demands, charges, at))
 		a.link.report(err, hurried || ctx.Err() != nil)
 		if err != nil {
@@ -126,6 +136,12 @@ func (a *Admission) ask(ctx context.Context, h *hold, charges []claviger.Charge)
 		at = time.UnixMicro(answer[1])
 		switch answer[0] {
 		case answerOtherSpan:
+			round++
+			continue
+		case answerMoreDue:
+			if limited.Err() != nil {
+				return errDue
+			}
 			continue
 		case answerGivenUp:
 			return errGivenUp
@@ -182,9 +198,8 @@ func (a *Admission) keys(ds []admit.Demand) []string {
 
 // numbers are what the script is told of the charges. at is the time for which
 // calendar windows are worked out.
-func (a *Admission) numbers(ds []admit.Demand, charges []claviger.Charge, at time.Time) string {
-	b := make([]byte, 0, 32+128*len(ds))
-	b = a.times(b)
+func (a *Admission) numbers(ds []admit.Demand, charges []claviger.Charge, at time.Time) []byte {
+	b := a.begin(9 * len(ds))
 	var some [8]int64
 	slots, windows := some[:0], int64(0)
 	for i := range ds {
@@ -203,14 +218,9 @@ func (a *Admission) numbers(ds []admit.Demand, charges []claviger.Charge, at tim
 			from, to = admit.Span(w.Per, w.Zone, at)
 			_, next = admit.Span(w.Per, w.Zone, to)
 		}
-		for _, n := range [...]int64{
-			slot, int64(d.Shape), d.Limit, d.Period.Microseconds(), min(d.Need, most), tight,
-			stamp(from), stamp(to), stamp(next),
-		} {
-			b = strconv.AppendInt(append(b, ' '), n, 10)
-		}
+		b = pack(b, slot, int64(d.Shape), d.Limit, d.Period.Microseconds(), min(d.Need, most), tight, stamp(from), stamp(to), stamp(next))
 	}
-	return string(b)
+	return b
 }
 
 // tightest is the smallest limit of the demands on the window of the first one,
@@ -232,15 +242,24 @@ func stamp(t time.Time) int64 {
 	return t.UnixMicro()
 }
 
-// times begins the numbers of a script: the time, 0 for that of Redis, and how
-// long a hold lives.
-func (a *Admission) times(b []byte) []byte {
+// begin begins the numbers of a script, an array in MessagePack: the time, 0 for
+// that of Redis, how long a hold lives, and as many as follow.
+func (a *Admission) begin(follow int) []byte {
 	now := int64(0)
 	if a.options.Now != nil {
 		now = a.options.Now().UnixMicro()
 	}
-	b = strconv.AppendInt(b, now, 10)
-	return strconv.AppendInt(append(b, ' '), a.options.LeaseTTL.Microseconds(), 10)
+	b := append(make([]byte, 0, 3+9*(2+follow)), 0xdc)
+	b = binary.BigEndian.AppendUint16(b, uint16(2+follow))
+	return pack(b, now, a.options.LeaseTTL.Microseconds())
+}
+
+// pack appends whole numbers in MessagePack.
+func pack(b []byte, ns ...int64) []byte {
+	for _, n := range ns {
+		b = binary.BigEndian.AppendUint64(append(b, 0xd3), uint64(n))
+	}
+	return b
 }
 
 // estimate is what the time at Redis should be.

@@ -1,7 +1,7 @@
 -- KEYS: open holds, their records, the windows. ARGV: the hold's name, empty
 -- when nothing is to be given back; numbers: time, life of a hold, and nine for
 -- each charge. Answers 1 granted, 0 refused, 2 not in the calendar windows that
--- were named, 3 already given up; then the time; then wait, remaining and reset
+-- were named, 3 already given up, 4 more has to expire first; then the time; then wait, remaining and reset
 -- of each charge.
 local function roll(w, c, now)
   if now < w.to then return end
@@ -55,14 +55,15 @@ local function record(charges)
   local out = {}
   for _, c in ipairs(charges) do
     if c.first and c.shape ~= RATE then
-      local w = c.window
-      out[#out + 1] = string.format('%s %d %.0f %.0f %.0f %.0f %.0f;', c.key, c.shape, c.need, w.from, w.to, c.tight, c.period)
+      local w, n = c.window, #out
+      out[n + 1], out[n + 2], out[n + 3], out[n + 4] = c.key, c.shape, c.need, w.from
+      out[n + 5], out[n + 6], out[n + 7] = w.to, c.tight, c.period
     end
   end
-  return table.concat(out)
+  return cmsgpack.pack(out)
 end
 
-local n = numbers(ARGV[2])
+local n = cmsgpack.unpack(ARGV[2])
 local now, charges, granted = clock(n[1]), {}, true
 ttl = n[2]
 for i = 3, #n, 9 do
@@ -73,7 +74,10 @@ for i = 3, #n, 9 do
   if c.shape == CALENDAR and (now < c.from or now >= c.next) then return {2, now} end
   charges[#charges + 1] = c
 end
-expire(now)
+if expire(now) then
+  flush(now)
+  return {4, now}
+end
 for _, c in ipairs(charges) do
   c.window = load(c.key)
   if c.shape == CALENDAR then roll(c.window, c, now) end

@@ -3,7 +3,7 @@
 -- take under that name; numbers: time, life of a hold, and for settle what was
 -- used of each window, or -1.
 local id, how = ARGV[1], ARGV[2]
-local n = numbers(ARGV[3])
+local n = cmsgpack.unpack(ARGV[3])
 local now = clock(n[1])
 ttl = n[2]
 expire(now)

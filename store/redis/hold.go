@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"sync/atomic"
 
 	"claviger.dev/claviger"
@@ -78,11 +77,11 @@ func (a *Admission) close(ctx context.Context, c closing) error {
 func (a *Admission) tell(ctx context.Context, c closing) error {
 	ctx, cancel := context.WithTimeout(ctx, a.options.Timeout)
 	defer cancel()
-	b := a.times(make([]byte, 0, 64))
+	b := a.begin(len(c.amounts))
 	for _, n := range c.amounts {
-		b = strconv.AppendInt(append(b, ' '), min(n, most), 10)
+		b = pack(b, min(n, most))
 	}
-	_, err := a.run(ctx, closeScript, []string{a.names.open, a.names.holds}, c.id, c.how, string(b))
+	_, err := a.run(ctx, closeScript, []string{a.names.open, a.names.holds}, c.id, c.how, b)
 	a.link.report(err, false)
 	return err
 }

@@ -213,7 +213,7 @@ func TestUserWithoutRights(t *testing.T) {
 		t.Fatal("docs/limits.md names no rights")
 	}
 	args := []any{"ACL", "SETUSER", "someuser", "on", ">somepassword"}
-	for _, f := range strings.Fields(rules) {
+	for f := range strings.FieldsSeq(rules) {
 		args = append(args, f)
 	}
 	if err := c.Do(context.Background(), args...).Err(); err != nil {

@@ -47,8 +47,7 @@ func startBinary(t testing.TB, name string, args ...string) *server {
 	if err != nil {
 		lacking(t, name+" is not installed")
 	}
-	// The path of a socket must be short.
-	dir, err := os.MkdirTemp("", "rs")
+	dir, err := os.MkdirTemp("", "rs") //nolint:usetesting // the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,17 +7,11 @@ local FAR = 2305843009213693
 local SOON = 1000000
 local NEVER = -1
 local KEEP = 3456000000 -- 40 days in ms, longer than any window
-local BATCH = 1000
+local BATCH = 100
 
 local open, holds = KEYS[1], KEYS[2]
 local cache = {}
 local ttl = 0
-
-local function numbers(s)
-  local out = {}
-  for n in string.gmatch(s, '%S+') do out[#out + 1] = tonumber(n) end
-  return out
-end
 
 -- The time that was passed, or else that of the server.
 local function clock(passed)
@@ -103,8 +97,7 @@ local function load(key)
   w = {tat = 0, num = 0, den = 0, from = 0, to = 0, used = 0, held = 0}
   local s = redis.call('GET', key)
   if s then
-    local n = numbers(s)
-    w.tat, w.num, w.den, w.from, w.to, w.used, w.held = n[1], n[2], n[3], n[4], n[5], n[6], n[7]
+    w.tat, w.num, w.den, w.from, w.to, w.used, w.held = cmsgpack.unpack(s)
     w.stored = true
   end
   cache[key] = w
@@ -123,8 +116,7 @@ local function flush(now)
       local ms = math.ceil(math.max(w.tat - now, w.to - now, 0) / 1000)
       if w.held > 0 then ms = ms + math.ceil(ttl / 1000) end
       if w.to > 0 then ms = ms + 3600000 else ms = ms + 120000 end
-      local s = string.format('%.0f %.0f %.0f %.0f %.0f %.0f %.0f', w.tat, w.num, w.den, w.from, w.to, w.used, w.held)
-      redis.call('SET', key, s, 'PX', string.format('%.0f', ms))
+      redis.call('SET', key, cmsgpack.pack(w.tat, w.num, w.den, w.from, w.to, w.used, w.held), 'PX', string.format('%.0f', ms))
     elseif w.changed and w.stored then
       redis.call('DEL', key)
     end
@@ -148,18 +140,19 @@ local function shut(id, at, now, used)
   local record = redis.call('HGET', holds, id)
   redis.call('ZREM', open, id)
   redis.call('HDEL', holds, id)
-  local i = 0
-  for key, n in string.gmatch(record or '', '(%S+) ([^;]+);') do
-    n = numbers(n)
-    local it = {shape = n[1], held = n[2], from = n[3], to = n[4], limit = n[5], period = n[6]}
+  local items = record and record ~= '' and cmsgpack.unpack(record) or {}
+  for i = 1, #items, 7 do
+    local key = items[i]
+    local it = {
+      shape = items[i + 1], held = items[i + 2], from = items[i + 3], to = items[i + 4], limit = items[i + 5], period = items[i + 6],
+    }
     local w = load(key)
     if w.to == 0 and now < it.to then w.from, w.to = it.from, it.to end
-    i = i + 1
     if it.shape ~= CALENDAR or it.from == w.from then
       w.held = math.max(w.held - it.held, 0)
       w.changed = true
       if used ~= false then
-        local amount = used and used[i] or -1
+        local amount = used and used[(i + 6) / 7] or -1
         if amount < 0 then amount = it.held end
         settle(w, it, at, amount)
       end
@@ -167,9 +160,11 @@ local function shut(id, at, now, used)
   end
 end
 
+-- Closes the holds whose time is up, and says whether there may be more.
 local function expire(now)
   local due = redis.call('ZRANGEBYSCORE', open, '-inf', string.format('%.0f', now), 'WITHSCORES', 'LIMIT', 0, BATCH)
   for i = 1, #due, 2 do shut(due[i], tonumber(due[i + 1]), now, nil) end
+  return #due == 2 * BATCH
 end
 
 -- Remembers a hold, unless its name is known already.
