@@ -39,6 +39,10 @@ func emptyHold(_ *testing.T, b *bench) {
 		b.release(other)
 		b.settle(h, with(c, 3))
 		b.expectLeft(c, 990)
+		// The same in a window after one that was used.
+		b.advance(31 * 24 * time.Hour)
+		b.settle(b.grant(c), with(c, 5))
+		b.expectLeft(c, 995)
 	}
 }
 

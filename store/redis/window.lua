@@ -135,7 +135,7 @@ end
 
 -- Closes a hold at a time, with what was used of each window; nil is as held,
 -- false gives everything back. A calendar window that is over is left alone, and
--- one that was forgotten because nothing was taken from it begins again.
+-- one that was not written down, since nothing was taken from it, begins here.
 local function shut(id, at, now, used)
   local record = redis.call('HGET', holds, id)
   redis.call('ZREM', open, id)
@@ -147,7 +147,9 @@ local function shut(id, at, now, used)
       shape = items[i + 1], held = items[i + 2], from = items[i + 3], to = items[i + 4], limit = items[i + 5], period = items[i + 6],
     }
     local w = load(key)
-    if w.to == 0 and now < it.to then w.from, w.to = it.from, it.to end
+    if it.shape == CALENDAR and w.from < it.from and now < it.to then
+      w.from, w.to, w.used, w.held = it.from, it.to, 0, 0
+    end
     if it.shape ~= CALENDAR or it.from == w.from then
       w.held = math.max(w.held - it.held, 0)
       w.changed = true
