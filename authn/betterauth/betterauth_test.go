@@ -58,6 +58,35 @@ func cache(session, user members) members {
 	return members{"session": s, "user": u, "updatedAt": start.UnixMilli(), "version": "1"}
 }
 
+// TestBegins: a cache counts from when it was made, by every time that says so.
+func TestBegins(t *testing.T) {
+	for _, strategy := range strategies {
+		secret := newSecret()
+		a := newAuthenticator(t, secret, strategy)
+		for _, c := range []struct {
+			name string
+			at   any
+			good bool
+		}{
+			{"updatedAt", start.Add(15 * time.Second).UnixMilli(), true},
+			{"updatedAt", start.Add(16 * time.Second).UnixMilli(), false},
+			{"updatedAt", "soon", false},
+			{"updatedAt", -1, false},
+			{"updatedAt", 1e18, false},
+			{"nbf", start.Add(15 * time.Second).Unix(), true},
+			{"nbf", start.Add(16 * time.Second).Unix(), false},
+			{"nbf", 1.5, false},
+		} {
+			content := cache(nil, nil)
+			content[c.name] = c.at
+			_, err := a.Authenticate(t.Context(), withCookie(t, plainName+"="+forge(t, secret, strategy, content, start.Add(5*time.Minute))))
+			if (err == nil) != c.good || err != nil && !errors.Is(err, errNotYet) {
+				t.Errorf("%s, %s %v: %v", strategy, c.name, c.at, err)
+			}
+		}
+	}
+}
+
 func text(t testing.TB, v any) string {
 	t.Helper()
 	var b bytes.Buffer

@@ -16,6 +16,7 @@ var (
 	errMismatch  = errors.New("the session is that of another user")
 	errNoEnd     = errors.New("the session cache has no end")
 	errExpired   = errors.New("the session cache has expired: the app renews it when it is asked for the session, and cookieCache.maxAge says how long it lasts")
+	errNotYet    = errors.New("the session cache was made in the future, or says when in no number")
 	errEnded     = errors.New("the session has ended")
 	errBanned    = errors.New("the user is banned")
 	errAnonymous = errors.New("an anonymous sign-in is no user")
@@ -39,6 +40,9 @@ func read(payload []byte, ends, now time.Time) (*claviger.Principal, error) {
 		return nil, errPayload
 	}
 	if ends, err = end(v, session, ends, now); err != nil {
+		return nil, err
+	}
+	if err := begun(v, now); err != nil {
 		return nil, err
 	}
 	id, _ := user.Get("id")
@@ -109,6 +113,27 @@ func end(v, session jsonx.Value, ends, now time.Time) (time.Time, error) {
 		ends = until
 	}
 	return ends, nil
+}
+
+// begun refuses a cache that is not good yet: by iat and nbf, which tokens have,
+// and updatedAt, which every cache has, in milliseconds.
+func begun(v jsonx.Value, now time.Time) error {
+	latest := now.Add(credential.Tolerance)
+	for _, name := range []string{"iat", "nbf", "updatedAt"} {
+		m, there := v.Get(name)
+		if !there {
+			continue
+		}
+		n, whole := m.Int()
+		at := time.Unix(n, 0)
+		if name == "updatedAt" {
+			at = time.UnixMilli(n)
+		}
+		if !whole || n < 0 || n > 1<<52 || at.After(latest) {
+			return errNotYet
+		}
+	}
+	return nil
 }
 
 // roles reads role, in which the admin plugin writes several with commas.
