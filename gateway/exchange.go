@@ -101,7 +101,7 @@ func (x *exchange) gates() (*caller, error) {
 	rt, err := x.s.find(x.r.Method, x.path)
 	if x.r.Method == http.MethodOptions && err == nil {
 		x.event.Route = "preflight"
-		return nil, x.preflight(rt)
+		return nil, x.preflight(x.s.methods(x.path))
 	}
 	if err == nil {
 		x.route, x.event.Route = rt, rt.name

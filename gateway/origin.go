@@ -143,11 +143,11 @@ func (x *exchange) cors() {
 	h.Set("Access-Control-Expose-Headers", exposedHeaders)
 }
 
-// preflight answers OPTIONS for a route.
-func (x *exchange) preflight(rt *route) error {
+// preflight answers OPTIONS for a path that takes these methods.
+func (x *exchange) preflight(methods string) error {
 	origin := x.r.Header.Get("Origin")
 	if origin == "" || x.r.Header.Get("Access-Control-Request-Method") == "" {
-		return &claviger.Error{Code: claviger.CodeMethodNotAllowed, Allow: rt.method}
+		return &claviger.Error{Code: claviger.CodeMethodNotAllowed, Allow: methods}
 	}
 	if !x.s.Origins.Allowed(origin) {
 		return &claviger.Error{Code: claviger.CodeCSRF}
@@ -161,7 +161,7 @@ func (x *exchange) preflight(rt *route) error {
 		}
 	}
 	h := x.w.Header()
-	h.Set("Access-Control-Allow-Methods", rt.method)
+	h.Set("Access-Control-Allow-Methods", methods)
 	if ask != nil {
 		h.Set("Access-Control-Allow-Headers", strings.Join(ask, ", "))
 	}

@@ -64,6 +64,20 @@ func (c *compiled) findRow(method, below string) (*route, error) {
 	return nil, &claviger.Error{Code: claviger.CodeNotFound}
 }
 
+// methods lists what a path takes.
+func (c *compiled) methods(path string) string {
+	if rt, ok := c.routes[path]; ok {
+		return rt.method
+	}
+	var out []string
+	for _, row := range openai.Find(strings.TrimPrefix(path, proxyPrefix)) {
+		if c.open[row.Name] != nil {
+			out = append(out, row.Method)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
 func handlerOf(row *openai.Row) func(*exchange, *caller) error {
 	switch {
 	case row.Local():
