@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
@@ -182,17 +183,35 @@ func (x *exchange) chargeAddress() error {
 }
 
 // authenticate asks each authenticator in order. The first that knows the
-// credential decides.
+// credential decides. What somebody wrote into Authorization comes before what
+// a browser sent along: beside a cookie, all are asked about the header first.
 func (x *exchange) authenticate() (*caller, error) {
 	if len(x.r.Header["Authorization"]) > 1 {
 		return nil, &claviger.Error{Code: claviger.CodeUnauthenticated, Err: errors.New("more than one Authorization header")}
 	}
-	ctx := x.r.Context()
+	if x.r.Header["Authorization"] != nil && x.cookieAuthenticator() {
+		c, err := x.askAll(withoutCookies(x.r))
+		if !errors.Is(err, claviger.ErrNoCredential) {
+			return c, err
+		}
+		// The header is of no kind that is known here, as the placeholder that
+		// SDKs insist on.
+	}
+	c, err := x.askAll(x.r)
+	if errors.Is(err, claviger.ErrNoCredential) {
+		return nil, &claviger.Error{Code: claviger.CodeUnauthenticated, Err: errors.New("no credential")}
+	}
+	return c, err
+}
+
+// askAll returns ErrNoCredential where nobody knows a credential of r.
+func (x *exchange) askAll(r *http.Request) (*caller, error) {
+	ctx := r.Context()
 	if x.clientKnown {
 		ctx = claviger.ContextWithClient(ctx, x.client)
 	}
 	for _, a := range x.s.Authenticators {
-		p, err := a.Authenticate(ctx, x.r)
+		p, err := a.Authenticate(ctx, r)
 		if errors.Is(err, claviger.ErrNoCredential) {
 			continue
 		}
@@ -201,7 +220,14 @@ func (x *exchange) authenticate() (*caller, error) {
 		}
 		return x.admitCaller(&p)
 	}
-	return nil, &claviger.Error{Code: claviger.CodeUnauthenticated, Err: errors.New("no credential")}
+	return nil, claviger.ErrNoCredential
+}
+
+func withoutCookies(r *http.Request) *http.Request {
+	out := *r
+	out.Header = maps.Clone(r.Header)
+	delete(out.Header, "Cookie")
+	return &out
 }
 
 func (x *exchange) admitCaller(p *claviger.Principal) (*caller, error) {

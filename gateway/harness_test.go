@@ -464,11 +464,12 @@ func (r *recorder) all() []claviger.Event {
 
 func (r *recorder) last(t testing.TB) claviger.Event {
 	t.Helper()
-	all := r.all()
-	if len(all) == 0 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.list) == 0 {
 		t.Fatal("no event was recorded")
 	}
-	return all[len(all)-1]
+	return r.list[len(r.list)-1]
 }
 
 // wait waits until n events were recorded: a caller reads the end of an answer

@@ -38,10 +38,10 @@ func (o Origins) Allowed(origin string) bool {
 	})
 }
 
-// plainHost admits lower-case host names alone, so that nothing but a name can
-// stand before a suffix.
+// plainHost admits lower-case host names of whole labels alone, so that nothing
+// but a name can stand before a suffix.
 func plainHost(h string) bool {
-	return h != "" && strings.Trim(h, "abcdefghijklmnopqrstuvwxyz0123456789.-") == ""
+	return h != "" && h[0] != '.' && !strings.Contains(h, "..") && strings.Trim(h, "abcdefghijklmnopqrstuvwxyz0123456789.-") == ""
 }
 
 // What a page may send and read across origins. The x-stainless headers and
@@ -112,8 +112,7 @@ func (x *exchange) gateOrigin() error {
 	case !b.vouched && x.r.Header["Cookie"] != nil:
 		// With a bearer the cookies are not what the caller meant, and nobody
 		// may take them for a credential.
-		x.r = x.r.Clone(x.r.Context())
-		delete(x.r.Header, "Cookie")
+		x.r = withoutCookies(x.r)
 	}
 	return nil
 }
