@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -46,7 +47,7 @@ type tableRow struct {
 	cookie string
 	// make makes the authenticator that trusts these secrets or keys, by their
 	// names in the vectors, at a clock.
-	make func(t *testing.T, now func() time.Time, secrets ...string) claviger.Authenticator
+	make func(t testing.TB, now func() time.Time, secrets ...string) claviger.Authenticator
 	// tokens are by column; "valid" is of the secret "newest", "old" of "oldest".
 	tokens map[string]string
 	// none gives the reason for a column that has no meaning.
@@ -71,12 +72,17 @@ func (u *countingUpstream) RoundTrip(context.Context, claviger.Authorized) (*htt
 // tableGateway is a gateway whose one authenticator is a.
 func tableGateway(t testing.TB, a claviger.Authenticator, now func() time.Time) (*gateway.Gateway, *countingUpstream) {
 	t.Helper()
+	up := &countingUpstream{}
+	return newTableGateway(t, a, up, admit.MemoryOptions{Now: now}), up
+}
+
+func newTableGateway(t testing.TB, a claviger.Authenticator, up claviger.Upstream, o admit.MemoryOptions) *gateway.Gateway {
+	t.Helper()
 	plans, err := authz.New([]authz.Plan{{Name: "all", Models: []string{"gpt-4.1-mini"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	up := &countingUpstream{}
-	g, err := gateway.New(gateway.Options{Admission: admit.NewMemory(admit.MemoryOptions{Now: now}), Now: now}, gateway.Snapshot{
+	g, err := gateway.New(gateway.Options{Admission: admit.NewMemory(o), Now: o.Now}, gateway.Snapshot{
 		Hosts: netx.NewHosts([]string{"app.example.com"}), Origins: gateway.Origins{Exact: []string{tableOrigin}},
 		Authenticators: []claviger.Authenticator{a}, Authorizer: plans, Upstream: up, Prices: admit.DefaultPrices(), MaxBody: 1 << 20,
 		Pseudonym: func(p claviger.Principal) string { return p.Realm + "/" + p.Subject },
@@ -85,7 +91,7 @@ func tableGateway(t testing.TB, a claviger.Authenticator, now func() time.Time) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return g, up
+	return g
 }
 
 func tableRequest(row *tableRow, token string) *http.Request {
@@ -175,11 +181,11 @@ func TestAuthenticatorTable(t *testing.T) {
 	v := readVectors(t)
 	t.Logf("%-22s %s", "", strings.Join(tableColumns, " | "))
 	for _, row := range tableRows(t, v) {
-		var cells, reasons []string
+		var cells, why []string
 		for _, column := range tableColumns {
-			if why, none := row.none[column]; none {
+			if reason, none := row.none[column]; none {
 				cells = append(cells, "-")
-				reasons = append(reasons, column+": "+why)
+				why = append(why, column+": "+reason)
 				continue
 			}
 			status, calls := row.cell(t, column, v.Made)
@@ -193,8 +199,8 @@ func TestAuthenticatorTable(t *testing.T) {
 			}
 		}
 		t.Logf("%-22s %s", row.name, strings.Join(cells, " "))
-		if reasons != nil {
-			t.Logf("%-22s   -: %s", "", strings.Join(reasons, "; "))
+		if why != nil {
+			t.Logf("%-22s   -: %s", "", strings.Join(why, "; "))
 		}
 		for column := range row.none {
 			if !slices.Contains(tableColumns, column) {
@@ -212,17 +218,15 @@ func reasons(why string, columns ...string) map[string]string {
 	return out
 }
 
-func merged(maps ...map[string]string) map[string]string {
+func merged(list ...map[string]string) map[string]string {
 	out := map[string]string{}
-	for _, m := range maps {
-		for k, v := range m {
-			out[k] = v
-		}
+	for _, m := range list {
+		maps.Copy(out, m)
 	}
 	return out
 }
 
-func tableRows(t *testing.T, v *vectors) []tableRow {
+func tableRows(t testing.TB, v *vectors) []tableRow {
 	t.Helper()
 	rows := []tableRow{}
 	unnamed := reasons("a sealed session names neither", "wrong issuer", "wrong audience")
@@ -238,7 +242,7 @@ func tableRows(t *testing.T, v *vectors) []tableRow {
 		rows = append(rows, tableRow{
 			name: name, cookie: map[int]string{4: "__Secure-next-auth.session-token", 5: "__Secure-authjs.session-token"}[version],
 			life: 40 * 24 * time.Hour, tokens: v.Tokens[name], none: unnamed,
-			make: func(t *testing.T, now func() time.Time, names ...string) claviger.Authenticator {
+			make: func(t testing.TB, now func() time.Time, names ...string) claviger.Authenticator {
 				return made(t)(authjs.New(authjs.Options{Secrets: secretsOf(names), Version: version, Secure: true, Now: now}))
 			},
 		})
@@ -248,14 +252,14 @@ func tableRows(t *testing.T, v *vectors) []tableRow {
 		none := merged(unnamed, reasons("Better Auth has one secret; its cache lives 5 minutes", "rotated, old listed"))
 		rows = append(rows, tableRow{
 			name: name, cookie: "__Secure-better-auth.session_data", life: time.Hour, tokens: v.Tokens[name], none: none,
-			make: func(t *testing.T, now func() time.Time, names ...string) claviger.Authenticator {
+			make: func(t testing.TB, now func() time.Time, names ...string) claviger.Authenticator {
 				return made(t)(betterauth.New(betterauth.Options{Secret: secretsOf(names)[0], Strategy: strategy, Secure: true, Now: now}))
 			},
 		})
 	}
 	rows = append(rows, tableRow{
 		name: "iron-session", cookie: "app", life: 40 * 24 * time.Hour, tokens: v.Tokens["iron-session"], none: unnamed,
-		make: func(t *testing.T, now func() time.Time, names ...string) claviger.Authenticator {
+		make: func(t testing.TB, now func() time.Time, names ...string) claviger.Authenticator {
 			passwords := map[string]claviger.Secret{}
 			for _, n := range names {
 				passwords[map[string]string{"newest": "2", "stranger": "2", "oldest": "1"}[n]] = claviger.NewSecret([]byte(v.Secrets[n]))
@@ -268,7 +272,7 @@ func tableRows(t *testing.T, v *vectors) []tableRow {
 }
 
 // made is for the results of a constructor.
-func made(t *testing.T) func(a claviger.Authenticator, err error) claviger.Authenticator {
+func made(t testing.TB) func(a claviger.Authenticator, err error) claviger.Authenticator {
 	return func(a claviger.Authenticator, err error) claviger.Authenticator {
 		t.Helper()
 		if err != nil {
@@ -279,7 +283,7 @@ func made(t *testing.T) func(a claviger.Authenticator, err error) claviger.Authe
 }
 
 // ourRows are the credentials that Claviger itself gives out, and no credential.
-func ourRows(t *testing.T, v *vectors, secretsOf func([]string) []claviger.Secret) []tableRow {
+func ourRows(t testing.TB, v *vectors, secretsOf func([]string) []claviger.Secret) []tableRow {
 	t.Helper()
 	at := func() time.Time { return v.Made }
 	mint := func(secret, audience string) string {
@@ -323,14 +327,14 @@ func ourRows(t *testing.T, v *vectors, secretsOf func([]string) []claviger.Secre
 				"valid": mint("newest", ""), "old": mint("oldest", ""), "wrong audience": mint("newest", "other"),
 				"wrong issuer": forged(jose.HS256, "other"), "wrong algorithm": forged(jose.HS512, "claviger"),
 			},
-			make: func(t *testing.T, now func() time.Time, names ...string) claviger.Authenticator {
+			make: func(t testing.TB, now func() time.Time, names ...string) claviger.Authenticator {
 				return made(t)(ticket.New(ticket.Options{Secrets: secretsOf(names), Now: now}))
 			},
 		},
 		{
 			name: "service", tokens: map[string]string{"valid": v.Secrets["newest"], "old": v.Secrets["oldest"]},
 			none: merged(reasons("a key has no times", "expired", "not yet"), reasons("a key is compared, not read", "wrong issuer", "wrong audience", "wrong algorithm")),
-			make: func(t *testing.T, _ func() time.Time, names ...string) claviger.Authenticator {
+			make: func(t testing.TB, _ func() time.Time, names ...string) claviger.Authenticator {
 				return made(t)(service.New(service.Options{Keys: keyOf(names)}))
 			},
 		},
@@ -338,8 +342,8 @@ func ourRows(t *testing.T, v *vectors, secretsOf func([]string) []claviger.Secre
 			name: "anonymous", tokens: map[string]string{"tampered": "anything.at.all", "huge": "x", "truncated": "anything"},
 			none: reasons("there is no credential to be wrong, and any Authorization header is refused", "expired", "not yet", "wrong issuer", "wrong audience",
 				"wrong key", "wrong algorithm", "tampered", "truncated", "huge", "rotated, old listed", "rotated, old gone"),
-			make: func(t *testing.T, _ func() time.Time, _ ...string) claviger.Authenticator {
-				return made(t)(anonymous.New(anonymous.Options{Limits: []claviger.Limit{{Kind: claviger.ChargeRate, Window: claviger.Window{Limit: 10, Per: claviger.PeriodDay}}}}))
+			make: func(t testing.TB, _ func() time.Time, _ ...string) claviger.Authenticator {
+				return made(t)(anonymous.New(anonymous.Options{Limits: []claviger.Limit{{Kind: claviger.ChargeRate, Window: claviger.Window{Limit: 1 << 40, Per: claviger.PeriodDay}}}}))
 			},
 		},
 	}

@@ -6,7 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"encoding/json" //nolint:depguard // files of a test
+	"encoding/json"
 	"flag"
 	"maps"
 	"net/http"
@@ -44,7 +44,7 @@ type vectors struct {
 
 const vectorFile = "testdata/credentials.json"
 
-func readVectors(t *testing.T) *vectors {
+func readVectors(t testing.TB) *vectors {
 	t.Helper()
 	if *updateVectors {
 		writeVectors(t)
@@ -61,7 +61,7 @@ func readVectors(t *testing.T) *vectors {
 }
 
 // askNode runs a generator of authn on questions, one answer each.
-func askNode[A any](t *testing.T, dir, script, env string, questions []map[string]any) []A {
+func askNode[A any](t testing.TB, dir, script, env string, questions []map[string]any) []A {
 	t.Helper()
 	dir = "../authn/" + dir
 	node := gatetest.Node(t, dir)
@@ -92,7 +92,7 @@ func askNode[A any](t *testing.T, dir, script, env string, questions []map[strin
 	return answers
 }
 
-func text(t *testing.T, v any) string {
+func text(t testing.TB, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -101,7 +101,7 @@ func text(t *testing.T, v any) string {
 	return string(b)
 }
 
-func writeVectors(t *testing.T) {
+func writeVectors(t testing.TB) {
 	t.Helper()
 	v := &vectors{Made: time.Now().Truncate(time.Second), Secrets: map[string]string{}, Keys: map[string]json.RawMessage{}, Tokens: map[string]map[string]string{}}
 	for _, name := range []string{"newest", "oldest", "stranger"} {
@@ -120,7 +120,7 @@ func writeVectors(t *testing.T) {
 	}
 }
 
-func (v *vectors) authjs(t *testing.T) {
+func (v *vectors) authjs(t testing.TB) {
 	type answer struct{ Sealed, Error string }
 	claims := map[string]any{"sub": "ada", "name": "Ada", "plan": "pro"}
 	// A key for the wrong algorithm need not be theirs: the header decides.
@@ -143,7 +143,7 @@ func (v *vectors) authjs(t *testing.T) {
 	v.Tokens["authjs 5"] = map[string]string{"valid": got[2].Sealed, "old": got[3].Sealed, "wrong algorithm": got[4].Sealed}
 }
 
-func (v *vectors) betterAuth(t *testing.T) {
+func (v *vectors) betterAuth(t testing.TB) {
 	type answer struct {
 		Cookies []string
 		Error   string
@@ -174,7 +174,7 @@ func (v *vectors) betterAuth(t *testing.T) {
 	}
 }
 
-func (v *vectors) ironSession(t *testing.T) {
+func (v *vectors) ironSession(t testing.TB) {
 	type answer struct{ Seal, Error string }
 	session := map[string]any{"user": map[string]any{"id": "ada"}}
 	seal := func(passwords map[string]string) string {
@@ -193,7 +193,7 @@ func (v *vectors) ironSession(t *testing.T) {
 	}
 }
 
-func (v *vectors) jwt(t *testing.T) {
+func (v *vectors) jwt(t testing.TB) {
 	type answer struct{ Token, Error string }
 	private := map[string]map[string]any{}
 	for _, name := range []string{"newest", "oldest", "stranger"} {
@@ -301,18 +301,18 @@ func (f jwtFamily) authenticator(t testing.TB, set *keySet, now func() time.Time
 	return a
 }
 
-func jwtRows(t *testing.T, v *vectors) []tableRow {
+func jwtRows(t testing.TB, v *vectors) []tableRow {
 	t.Helper()
 	var rows []tableRow
 	for _, name := range slices.Sorted(maps.Keys(jwtFamilies())) {
 		f := jwtFamilies()[name]
 		row := tableRow{name: name, life: time.Hour, tokens: v.Tokens[name]}
-		row.make = func(t *testing.T, now func() time.Time, names ...string) claviger.Authenticator {
+		row.make = func(t testing.TB, now func() time.Time, names ...string) claviger.Authenticator {
 			return f.authenticator(t, newKeySet(t, v, names...), now)
 		}
 		if name == "jwt HS256" {
 			row.none = reasons("an issuer's shared secret is one", "rotated, old listed")
-			row.make = func(t *testing.T, now func() time.Time, names ...string) claviger.Authenticator {
+			row.make = func(t testing.TB, now func() time.Time, names ...string) claviger.Authenticator {
 				f := f
 				f.options.Secret = claviger.NewSecret([]byte(v.Secrets[names[0]]))
 				return f.authenticator(t, nil, now)

@@ -91,3 +91,17 @@ func TestOpenRelayDoesNotStart(t *testing.T) {
 		}
 	}
 }
+
+func Benchmark(b *testing.B) {
+	a, err := New(Options{Limits: []claviger.Limit{{Kind: claviger.ChargeRate, Window: claviger.Window{Limit: 1, Per: claviger.PeriodDay}}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/", nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := a.Authenticate(b.Context(), r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
