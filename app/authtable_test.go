@@ -362,35 +362,43 @@ func jwtFamilies() map[string]jwtFamily {
 	return map[string]jwtFamily{
 		"jwt": {
 			jwt.Options{Issuer: "https://issuer.example.com", Audience: []string{"my-app"}},
-			map[string]any{"sub": "alice", "aud": "my-app"}, map[string]any{"aud": "other"},
+			map[string]any{"sub": "alice", "aud": "my-app"},
+			map[string]any{"aud": "other"},
 		},
 		"jwt HS256": {
 			jwt.Options{Issuer: "https://issuer.example.com", Audience: []string{"my-app"}},
-			map[string]any{"sub": "alice", "aud": "my-app"}, map[string]any{"aud": "other"},
+			map[string]any{"sub": "alice", "aud": "my-app"},
+			map[string]any{"aud": "other"},
 		},
 		"jwt clerk": {
 			jwt.Options{Preset: "clerk", Issuer: "https://clever-cat-7.clerk.accounts.dev", AuthorizedParties: []string{tableOrigin}},
-			map[string]any{"sub": "user_2FTKfbwVYvbpwcaYZ1ZDbOqrT6k", "azp": tableOrigin, "sid": "sess_1", "v": 2, "sts": "active"}, map[string]any{"azp": "https://evil.example.com"},
+			map[string]any{"sub": "user_2FTKfbwVYvbpwcaYZ1ZDbOqrT6k", "azp": tableOrigin, "sid": "sess_1", "v": 2, "sts": "active"},
+			map[string]any{"azp": "https://evil.example.com"},
 		},
 		"jwt supabase": {
 			jwt.Options{Preset: "supabase", Issuer: "https://abcdefghijklmnopqrst.supabase.co/auth/v1"},
-			map[string]any{"sub": "c03e6a8e-3b8b-4e3a-9d1a-6a1e6b6b7a4f", "aud": "authenticated", "role": "authenticated", "is_anonymous": false}, map[string]any{"aud": "other"},
+			map[string]any{"sub": "c03e6a8e-3b8b-4e3a-9d1a-6a1e6b6b7a4f", "aud": "authenticated", "role": "authenticated", "is_anonymous": false},
+			map[string]any{"aud": "other"},
 		},
 		"jwt firebase": {
 			jwt.Options{Preset: "firebase", Issuer: "https://securetoken.google.com/my-project"},
-			map[string]any{"sub": "dUPm9Qk1", "aud": "my-project", "firebase": map[string]any{"sign_in_provider": "password"}}, map[string]any{"aud": "other"},
+			map[string]any{"sub": "dUPm9Qk1", "aud": "my-project", "firebase": map[string]any{"sign_in_provider": "password"}},
+			map[string]any{"aud": "other"},
 		},
 		"jwt auth0": {
 			jwt.Options{Preset: "auth0", Issuer: "https://tenant.eu.auth0.com/", Audience: []string{"https://api.example.com"}},
-			map[string]any{"sub": "auth0|507f1f77bcf86cd799439011", "aud": []string{"https://api.example.com"}, "azp": "my_client_id"}, map[string]any{"aud": "https://other.example.com"},
+			map[string]any{"sub": "auth0|507f1f77bcf86cd799439011", "aud": []string{"https://api.example.com"}, "azp": "my_client_id"},
+			map[string]any{"aud": "https://other.example.com"},
 		},
 		"jwt cognito": {
 			jwt.Options{Preset: "cognito", Issuer: "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI", Audience: []string{"1example23456789"}},
-			map[string]any{"sub": "b3c1f6b4-0d5c-4f5e-9f0e-2f7a2e6d5a11", "client_id": "1example23456789", "token_use": "access"}, map[string]any{"client_id": "other"},
+			map[string]any{"sub": "b3c1f6b4-0d5c-4f5e-9f0e-2f7a2e6d5a11", "client_id": "1example23456789", "token_use": "access"},
+			map[string]any{"client_id": "other"},
 		},
 		"jwt workos": {
 			jwt.Options{Preset: "workos", Issuer: "https://api.workos.com/user_management/client_01HXYZ", Audience: []string{"client_01HXYZ"}},
-			map[string]any{"sub": "user_01HBEQKA6K4QJAS93VPE39W1JT", "role": "member"}, map[string]any{"client_id": "client_other"},
+			map[string]any{"sub": "user_01HBEQKA6K4QJAS93VPE39W1JT", "role": "member"},
+			map[string]any{"client_id": "client_other"},
 		},
 	}
 }

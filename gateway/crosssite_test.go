@@ -72,12 +72,29 @@ func wireCredentials(r *rig) []wireCredential {
 
 var (
 	wireOrigins = [][]string{
-		nil, {ours}, {"https://pr-7-team.example.dev"}, {foreign}, {"https://blog.example.com"}, {"http://app.example.com"}, {"null"}, {""},
-		{ours, ours}, {ours, foreign}, {foreign, ours}, {ours + ", " + foreign},
+		nil,
+		{ours},
+		{"https://pr-7-team.example.dev"},
+		{foreign},
+		{"https://blog.example.com"},
+		{"http://app.example.com"},
+		{"null"},
+		{""},
+		{ours, ours},
+		{ours, foreign},
+		{foreign, ours},
+		{ours + ", " + foreign},
 	}
 	wireSites = [][]string{
-		nil, {"same-origin"}, {"same-site"}, {"cross-site"}, {"none"}, {"SAME-ORIGIN"}, {""},
-		{"same-origin", "same-origin"}, {"cross-site", "same-origin"},
+		nil,
+		{"same-origin"},
+		{"same-site"},
+		{"cross-site"},
+		{"none"},
+		{"SAME-ORIGIN"},
+		{""},
+		{"same-origin", "same-origin"},
+		{"cross-site", "same-origin"},
 	}
 )
 
