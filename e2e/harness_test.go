@@ -227,7 +227,7 @@ func waitHTTP(t *testing.T, url string) {
 // node runs a script and returns what it prints.
 func node(t *testing.T, env []string, script string) []byte {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", script)
 	cmd.Env = append(os.Environ(), env...)

@@ -8,13 +8,14 @@ export const shots = process.env.SHOTS;
 const trace = process.env.TRACE;
 if (shots) mkdirSync(shots, { recursive: true });
 
-export async function launch() {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync'],
-  });
-}
+const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync'];
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
+export const launch = () => chromium.launch({ executablePath, args });
+
+/** A browser with a profile on disk, as a person has one. */
+export const profile = (dir, extra) => chromium.launchPersistentContext(dir, { executablePath, args: [...args, ...extra], ignoreHTTPSErrors: true });
 
 /** A new context whose requests, answers and console errors are kept. */
 export async function open(browser, options = {}) {
