@@ -44,6 +44,9 @@ type installation struct {
 	tls     *tls.Certificate
 	trip    *redact.Tripwire
 	storage *storage
+	// identity is the key of pseudonyms; redis the address of the limits, where
+	// they are kept there.
+	identity, redis claviger.Secret
 	// begun is when reading began; files are what a change of is worth a reload.
 	begun time.Time
 	files []string
@@ -115,6 +118,9 @@ func newInstallation(ctx context.Context, env Environment, src source, prev prev
 	b.storage(prev)
 	b.authenticators()
 	b.limits()
+	if at := b.in.config.Storage.Limits; at != "memory" {
+		b.in.redis = b.secret("storage.limits", claviger.Ref(at), "it is the redis:// or rediss:// address of the limits")
+	}
 	b.actions()
 	b.proxy()
 	b.tls()
@@ -179,6 +185,7 @@ func (b *builder) identity() {
 	if key.IsZero() {
 		return
 	}
+	b.in.identity = key
 	b.in.snapshot.Pseudonym = keys.NewIdentity(key).Pseudonym
 }
 

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
 	"time"
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/admit"
 	"claviger.dev/claviger/store/postgres"
+	"claviger.dev/claviger/store/redis"
 	"claviger.dev/claviger/store/sqlite"
 )
 
@@ -24,9 +27,9 @@ type limits struct {
 }
 
 // openLimits opens what storage.limits names.
-func openLimits(ctx context.Context, in *installation) (*limits, error) {
+func openLimits(ctx context.Context, in *installation, log *slog.Logger) (*limits, error) {
 	if in.config.Storage.Limits != "memory" {
-		return nil, errors.New("storage.limits: this version keeps limits in memory alone")
+		return openRedis(ctx, in, log)
 	}
 	journal, ok := in.storage.engine.(admit.Journal)
 	if !ok {
@@ -56,6 +59,89 @@ func openLimits(ctx context.Context, in *installation) (*limits, error) {
 		},
 	}, nil
 }
+
+// openRedis opens limits that several processes share. A server that is out of
+// reach is a problem that readyz tells, and no reason not to start.
+func openRedis(ctx context.Context, in *installation, log *slog.Logger) (*limits, error) {
+	a, err := redis.Open(ctx, redis.Options{
+		URL: in.redis, NameKey: in.identity, Logger: log,
+		LeaseTTL: max(admit.DefaultLeaseTTL, in.config.Upstream.Timeouts.Total+time.Minute),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("storage.limits: %w", err)
+	}
+	l := &limits{
+		Admission: a, setting: in.config.Storage.Limits, close: a.Close,
+		problems: func() []string { return redisProblems(a) },
+	}
+	for _, w := range a.Warnings() {
+		log.Warn("storage.limits: " + w)
+	}
+	if in.config.Storage.WhenLimitsFail == "allow" {
+		l.Admission = &lenient{Admission: a, log: log, now: time.Now}
+	}
+	return l, nil
+}
+
+// redisProblems looks at the server, so that readyz is right also before a call
+// has found out.
+func redisProblems(a *redis.Admission) []string {
+	ctx, cancel := context.WithTimeout(context.Background(), pingTime)
+	defer cancel()
+	list := a.Problems()
+	if err := a.Ping(ctx); err != nil && len(list) == 0 {
+		list = append(list, err.Error())
+	}
+	out := make([]string, 0, len(list))
+	for _, p := range list {
+		out = append(out, "storage.limits: "+p)
+	}
+	return out
+}
+
+// lenient lets calls through while the limits cannot be known, because the
+// operator said so. What they use is counted nowhere.
+type lenient struct {
+	claviger.Admission
+	log *slog.Logger
+	now func() time.Time
+
+	mu   sync.Mutex
+	told time.Time
+}
+
+// Admit implements claviger.Admission. A refusal stays one.
+func (l *lenient) Admit(ctx context.Context, charges []claviger.Charge) (claviger.Hold, error) {
+	hold, err := l.Admission.Admit(ctx, charges)
+	if err == nil || ctx.Err() != nil {
+		return hold, err
+	}
+	if e, ok := errors.AsType[*claviger.Error](err); ok && e.Code != claviger.CodeLimitsUnavailable {
+		return nil, err
+	}
+	l.mu.Lock()
+	due := l.now().Sub(l.told) > time.Minute
+	if due {
+		l.told = l.now()
+	}
+	l.mu.Unlock()
+	if due {
+		l.log.ErrorContext(ctx, "limits cannot be known, and calls go through without any (storage.when_limits_fail: allow)", "error", err.Error())
+	}
+	return freeHold{}, nil
+}
+
+// freeHold holds nothing.
+type freeHold struct{}
+
+// Settle implements claviger.Hold.
+func (freeHold) Settle(context.Context, []claviger.Charge) error { return nil }
+
+// Release implements claviger.Hold.
+func (freeHold) Release(context.Context) error { return nil }
+
+// Standings implements claviger.Hold.
+func (freeHold) Standings() []claviger.Standing { return nil }
 
 // alone makes sure that no other process counts for itself what this one counts:
 // two would grant everything twice.

@@ -1,10 +1,19 @@
 package app
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
+
+	"claviger.dev/claviger/internal/testnet"
 )
 
 // TestLimitsSurviveARestart: what was used is used, whatever became of the
@@ -63,4 +72,67 @@ func TestObjectsSurviveARestart(t *testing.T) {
 		}
 	}
 	p.stop()
+}
+
+// redisServer starts a Redis on a socket and gives its address and its end. It
+// may be started again at the same place.
+func redisServer(t *testing.T, dir string) (address string, stop func()) {
+	t.Helper()
+	bin, err := exec.LookPath("redis-server")
+	if err != nil {
+		testnet.Lacking(t, "redis-server is not installed")
+	}
+	socket := filepath.Join(dir, "s")
+	cmd := exec.CommandContext(context.Background(), bin, "--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "", "--appendonly", "yes", "--appendfsync", "always")
+	p, err := testnet.StartProcess(cmd, syscall.SIGTERM, func() error {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "unix", socket)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Stop)
+	return "unix://" + socket, p.Stop
+}
+
+// TestTwoProcessesShareARedis: together they grant what one would; while Redis
+// is away nobody is served, readyz says why, and it heals by itself (M-L3).
+func TestTwoProcessesShareARedis(t *testing.T) {
+	dir, err := os.MkdirTemp("", "cr") //nolint:usetesting // the path of a socket must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	address, stop := redisServer(t, dir)
+	s := newSite(t)
+	s.vars["REDIS"] = address
+	s.write("claviger.yaml", strings.Replace(siteConfig, "requests: 1000/min", "requests: 3/hour", 1)+"storage: {limits: env:REDIS}\n")
+	one, two := s.start("serve"), s.start("serve")
+	ticket := s.ticket()
+	var got []int
+	for _, p := range []*process{one, two, one, two, one} {
+		got = append(got, p.generate(ticket).StatusCode)
+	}
+	if want := []int{200, 200, 200, 429, 429}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	stop()
+	bob := s.ticket("--sub", "bob")
+	if r := one.generate(bob); r.StatusCode != http.StatusServiceUnavailable || !strings.Contains(r.body, "limits_unavailable") {
+		t.Errorf("without Redis: %d %s", r.StatusCode, r.body)
+	}
+	one.until("readyz tells", func() bool {
+		status, _, reasons := one.ready()
+		return status == http.StatusServiceUnavailable && strings.Contains(reasons, "storage.limits")
+	})
+	redisServer(t, dir)
+	one.until("it serves again", func() bool { return one.generate(bob).StatusCode == http.StatusOK })
+	if r := two.generate(ticket); r.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("what was used before is forgotten: %d %s", r.StatusCode, r.body)
+	}
+	one.stop()
+	two.stop()
 }

@@ -68,7 +68,7 @@ func (s source) load(env Environment) (*config.Config, error) {
 func available(feature string) bool {
 	switch feature {
 	case "auth.authjs", "auth.jwt", "auth.better-auth", "auth.iron-session", "auth.ticket", "auth.service", "auth.forward", "auth.anonymous", "auth.anonymous.human",
-		"storage.database.sqlite", "storage.database.memory", "storage.database.postgres", "storage.limits.memory",
+		"storage.database.sqlite", "storage.database.memory", "storage.database.postgres", "storage.limits.memory", "storage.limits.redis", "storage.when_limits_fail",
 		"proxy.store", "proxy.background":
 		return true
 	}

@@ -34,6 +34,8 @@ type site struct {
 	key, ticketSecret, serviceKey, identity string
 	vars                                    map[string]string
 	bounds                                  *bounds
+	// transports are those of all processes, which share one look for leaks.
+	transports []*http.Transport
 }
 
 const siteConfig = `environment: development
@@ -159,8 +161,11 @@ func (s *site) start(args ...string) *process {
 	env := s.environment(p.out, p.errs)
 	env.Opened = func(name, addr string) { opened <- [2]string{name, addr} }
 	go func() { p.code <- Main(ctx, args, env) }()
+	s.transports = append(s.transports, transport)
 	s.t.Cleanup(func() {
-		transport.CloseIdleConnections()
+		for _, tr := range s.transports {
+			tr.CloseIdleConnections()
+		}
 		if code := p.stop(); code != 0 {
 			s.t.Errorf("exit code %d, want 0", code)
 		}

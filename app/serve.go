@@ -82,7 +82,7 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 		_ = in.storage.Close()
 		return nil, badUsage(err)
 	}
-	if s.limits, err = openLimits(ctx, in); err != nil {
+	if s.limits, err = openLimits(ctx, in, s.log); err != nil {
 		s.blocks.Close()
 		_ = in.storage.Close()
 		return nil, badUsage(err)
