@@ -1,11 +1,10 @@
 package facts
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 const sample = `'use client';
@@ -41,8 +40,8 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(root, back); d != "" {
-		t.Fatal(d)
+	if !bytes.Equal(Encode(root), Encode(back)) || dump(root) != dump(back) {
+		t.Fatal("what was decoded is not what was encoded")
 	}
 	if !root.Has("use client") {
 		t.Error("the directive of the module is gone")
@@ -52,7 +51,7 @@ func TestParse(t *testing.T) {
 	root.Walk(func(n *Node) bool {
 		seen[n.Kind] = true
 		if n.Is(Ident) && n.Str != jsxFragment && int(n.Line) <= len(lines) && strings.Contains(sample, n.Str) &&
-			n.Str != "Color" && n.Str != "dec" && !strings.Contains(lines[n.Line-1], n.Str) {
+			n.Line > 1 && n.Str != "Color" && n.Str != "dec" && !strings.Contains(lines[n.Line-1], n.Str) {
 			t.Errorf("%s is not on line %d", n.Str, n.Line)
 		}
 		return true
@@ -61,9 +60,6 @@ func TestParse(t *testing.T) {
 		if !seen[k] {
 			t.Errorf("no node of kind %d", k)
 		}
-	}
-	if got := dump(root.Kids[len(root.Kids)-1]); got != "Export(Var(Declare(ObjPat(PatProp:GET(- Ident:GET) PatProp:PUT(- Ident:PUT)) Ident:handlers)))" {
-		t.Log(got)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 // lowering turns the parser's tree into ours.
 type lowering struct {
 	lines  []int
-	code   string
 	places *sourcemap.Consumer
 	last   int32
 	depth  int

@@ -58,7 +58,7 @@ func Parse(name, text string) (*Node, error) {
 	if err != nil {
 		return nil, errors.New("the lowered text has no way back")
 	}
-	l := lowering{lines: lineStarts(code), code: code, places: places}
+	l := lowering{lines: lineStarts(code), places: places, last: 1}
 	root := l.program(program)
 	if l.deep {
 		return nil, fmt.Errorf("nested deeper than %d levels", MaxDepth)
