@@ -1,0 +1,221 @@
+package flow
+
+import (
+	"strings"
+
+	"claviger.dev/claviger/internal/check/facts"
+)
+
+// Endpoint is a handler that a library's builder or router was given: a
+// procedure, a safe action, a route of a server.
+type Endpoint struct {
+	Name    string
+	At      Place
+	Handler *Value
+	chain   *chain
+	Args    func(*Interp) []*Value
+	Kind    string // procedure, action, route
+}
+
+// chain is what a builder has gathered.
+type chain struct {
+	uses   []*Value
+	schema []*Schema
+}
+
+// routers know builders of procedures and servers.
+func (c *call) routers(pkg, path string) (*Value, bool) {
+	last := path[strings.LastIndexByte(path, '.')+1:]
+	switch {
+	case strings.HasPrefix(pkg, "@trpc/server"), strings.HasPrefix(pkg, "@orpc/server"), strings.HasPrefix(pkg, "next-safe-action"), pkg == "zsa":
+		return c.builder(pkg, last)
+	case pkg == "express" || pkg == "hono" || pkg == "hono/quick" || pkg == "fastify" || pkg == "@hono/zod-openapi" || pkg == "koa-router" || pkg == "@koa/router" || pkg == "elysia" || pkg == "polka":
+		return c.server(pkg, last)
+	}
+	return nil, false
+}
+
+func (c *call) builder(pkg, last string) (*Value, bool) {
+	v := *outside(c.fn.Str + "()")
+	if len(v.Str) > 150 || v.Kind != Outside {
+		v = *outside(pkg + "#builder")
+	}
+	v.F = impossible
+	ch := &chain{}
+	if c.recv != nil {
+		if old, ok := c.in.chains[c.recv.Str+c.recv.chainKey()]; ok {
+			*ch = *old
+			ch.uses = append([]*Value{}, old.uses...)
+			ch.schema = append([]*Schema{}, old.schema...)
+		}
+	}
+	switch last {
+	case "use", "middleware", "unstable_pipe", "concat":
+		if f := c.arg(0); f.Kind == Function {
+			ch.uses = append(ch.uses, f)
+		} else if old, ok := c.in.chains[f.Str+f.chainKey()]; ok {
+			ch.uses = append(ch.uses, old.uses...)
+		}
+	case "input", "schema", "inputSchema", "bindArgsSchemas":
+		if s := schemaOf(c.arg(0)); s != nil {
+			ch.schema = append(ch.schema, s)
+		}
+	case "query", "mutation", "subscription", "handler", "action", "stateAction":
+		if f := c.arg(0); f.Kind == Function {
+			return c.endpoint(f, ch, pkg, last), true
+		}
+	}
+	c.in.serial++
+	v.Items = []*Value{{Kind: Number, Str: itoa(c.in.serial)}}
+	c.in.chains[v.Str+v.chainKey()] = ch
+	return &v, true
+}
+
+// chainKey tells builders of one kind apart.
+func (v *Value) chainKey() string {
+	for x := v; x != nil; x = x.Recv {
+		if len(x.Items) == 1 && x.Items[0].Kind == Number {
+			return "@" + x.Items[0].Str
+		}
+	}
+	return ""
+}
+
+// endpoint is a procedure or an action that a builder has made.
+func (c *call) endpoint(f *Value, ch *chain, pkg, last string) *Value {
+	in := c.in
+	at := c.place()
+	kind := "procedure"
+	if strings.HasPrefix(pkg, "next-safe-action") || pkg == "zsa" {
+		kind = "action"
+	}
+	native := &Value{Kind: Function, F: impossible, At: at}
+	native.Fn = &Closure{Node: f.Fn.Node, Module: f.Fn.Module, scope: f.Fn.scope, native: func(r *call) *Value {
+		input := r.in.Body("input", Body, Place{f.Fn.Module, f.Fn.Node})
+		for _, s := range ch.schema {
+			r.st.facts = r.st.facts.and(r.in.described(s, input.Inputs, 0))
+		}
+		ctx := record()
+		ctx.Open = true
+		return r.in.chained(ch.uses, f, input, ctx, r)
+	}}
+	e := &Endpoint{Name: last, At: at, Handler: native, Kind: kind}
+	in.Endpoints = append(in.Endpoints, e)
+	return native
+}
+
+// chained runs the middlewares, each of which decides whether the next runs.
+func (in *Interp) chained(uses []*Value, f, input, ctx *Value, r *call) *Value {
+	if len(uses) == 0 {
+		arg := record()
+		arg.Open = true
+		arg.Props["input"], arg.Props["parsedInput"], arg.Props["ctx"], arg.Props["context"], arg.Props["clientInput"] = input, input, ctx, ctx, input
+		args := []*Value{arg, ctx}
+		if len(f.Fn.Node.Kids) > 1 && !f.Fn.Node.Kids[1].Is(facts.ObjPat) && (f.Fn.Node.Kids[1].Is(facts.Ident) && f.Fn.Node.Kids[1].Str != "opts") {
+			args = []*Value{input, ctx}
+		}
+		return in.invoke(f.Fn, args, nil, r.st, r.node)
+	}
+	arg := record()
+	arg.Open = true
+	arg.Props["ctx"], arg.Props["context"], arg.Props["input"] = ctx, ctx, input
+	next := &Value{Kind: Function, F: impossible, Fn: &Closure{native: func(n *call) *Value {
+		inner := ctx
+		if o := n.arg(0); o.Kind == Record {
+			for _, k := range []string{"ctx", "context"} {
+				if p := o.Props[k]; p != nil && p.Props != nil {
+					m := record()
+					m.Open = true
+					for key, v := range ctx.Props {
+						m.Props[key] = v
+					}
+					for key, v := range p.Props {
+						m.Props[key] = v
+					}
+					inner = m
+				}
+			}
+		}
+		return in.chained(uses[1:], f, input, inner, &call{in: in, node: r.node, sc: r.sc, st: n.st})
+	}}}
+	arg.Props["next"] = next
+	return in.invoke(uses[0].Fn, []*Value{arg, input}, nil, r.st, r.node)
+}
+
+// server is a router: what is registered are endpoints.
+func (c *call) server(pkg, last string) (*Value, bool) {
+	v := *outside(pkg + "#app")
+	v.F = impossible
+	if c.recv == nil || c.new {
+		c.in.serial++
+		v.Items = []*Value{{Kind: Number, Str: itoa(c.in.serial)}}
+		c.in.chains[v.chainKey()] = &chain{}
+		return &v, true
+	}
+	ch := c.in.chains[c.recv.chainKey()]
+	if ch == nil {
+		ch = &chain{}
+		c.in.chains[c.recv.chainKey()] = ch
+	}
+	switch last {
+	case "use", "addHook", "register":
+		for _, a := range c.args {
+			if a.Kind == Function {
+				ch.uses = append(ch.uses, a)
+			}
+		}
+		return c.recv, true
+	case "get", "post", "put", "delete", "patch", "all", "route", "openapi", "on":
+		if len(c.args) < 2 {
+			return c.recv, true
+		}
+		if c.in.registered[c.node] {
+			return c.recv, true
+		}
+		handlers := append([]*Value{}, ch.uses...)
+		for _, a := range c.args[1:] {
+			if a.Kind == Function {
+				handlers = append(handlers, a)
+			}
+		}
+		if len(handlers) == 0 {
+			return c.recv, true
+		}
+		c.in.registered[c.node] = true
+		hono := strings.Contains(pkg, "hono")
+		e := &Endpoint{Name: last, At: c.place(), Kind: "route"}
+		e.Handler = &Value{Kind: Function, F: impossible, Fn: &Closure{native: func(r *call) *Value {
+			req := r.in.Request(e.At)
+			if hono {
+				return r.in.piped(handlers, []*Value{req}, r)
+			}
+			return r.in.piped(handlers, []*Value{req, outside("server#res")}, r)
+		}}}
+		c.in.Endpoints = append(c.in.Endpoints, e)
+		return c.recv, true
+	}
+	return c.recv, true
+}
+
+// piped runs handlers that call the next one.
+func (in *Interp) piped(handlers, args []*Value, r *call) *Value {
+	h := handlers[0]
+	if len(handlers) == 1 {
+		return in.invoke(h.Fn, args, nil, r.st, r.node)
+	}
+	next := &Value{Kind: Function, F: impossible, Fn: &Closure{native: func(n *call) *Value {
+		if n.arg(0).Kind != Nothing && len(n.args) > 0 {
+			n.st.ended, n.st.how = true, exit{threw: true, status: 500}
+			return unknown
+		}
+		return in.piped(handlers[1:], args, &call{in: in, node: r.node, sc: r.sc, st: n.st})
+	}}}
+	return in.invoke(h.Fn, append(append([]*Value{}, args...), next), nil, r.st, r.node)
+}
+
+func itoa(n int) string {
+	if n < 10 {
+		return string(rune('0' + n))
+	}
+	return itoa(n/10) + string(rune('0'+n%10))
+}
