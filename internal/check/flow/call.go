@@ -127,6 +127,13 @@ func (in *Interp) invoke(f *Closure, args []*Value, this *Value, st *state, at *
 	in.frames = append(in.frames, frame{fn: f.Node, at: Place{in.mod, at}})
 	var rets []ret
 	in.returns = append(in.returns, &rets)
+	if in.run != nil && len(in.returns) == 1 {
+		defer func() {
+			for _, r := range rets {
+				in.run.Returns = append(in.run.Returns, Return{Value: r.v, Place: r.place, Facts: r.st.facts})
+			}
+		}()
+	}
 	mod, here := in.mod, in.here
 	in.mod = f.Module
 	sc := nest(f.scope)
@@ -144,7 +151,31 @@ func (in *Interp) invoke(f *Closure, args []*Value, this *Value, st *state, at *
 	if !body.ended || body.how.jumped {
 		rets = append(rets, ret{v: nothing, st: body})
 	}
+	if in.Passes != nil && len(in.returns) == 0 {
+		for _, r := range rets {
+			if goesOn(r.v) {
+				*in.Passes = append(*in.Passes, r.st.facts.and(refusedWhen(r.v)))
+			}
+		}
+	}
 	return in.returned(rets, st, body)
+}
+
+// goesOn reports whether what a middleware returns lets the request through.
+func goesOn(v *Value) bool {
+	return v.Kind != Response || v.Str == "next"
+}
+
+// refusedWhen is what holds if a value that may be an answer is none.
+func refusedWhen(v *Value) Facts {
+	if v.Kind == Response || v.answer == nil {
+		return Facts{}
+	}
+	no := v.answer[1]
+	if no.impossible {
+		return Facts{}
+	}
+	return no
 }
 
 func (in *Interp) parameters(fn *facts.Node, args []*Value, sc *scope, st *state) {

@@ -26,6 +26,8 @@ type Interp struct {
 	chains     map[string]*chain
 	registered map[*facts.Node]bool
 	serial     int
+	// Passes gathers what holds where a middleware lets a request go on.
+	Passes *[]Facts
 	// Inline are the functions that "use server" makes actions where they stand.
 	Inline map[*facts.Node]*Value
 	// Endpoints are what builders and routers were given, in the order found.

@@ -13,6 +13,9 @@ func (v *Value) symbol() (pkg, path string) {
 // outside is a call of what a package or the platform gives.
 func (c *call) outside() *Value {
 	pkg, path := c.fn.symbol()
+	if c.in.run != nil && c.in.quiet == 0 && len(c.in.run.Calls) < 10_000 {
+		c.in.run.Calls = append(c.in.run.Calls, Call{Symbol: c.fn.Str, Args: c.args, At: c.place()})
+	}
 	if c.new {
 		if v, ok := c.made(pkg, path); ok {
 			return v

@@ -55,7 +55,7 @@ func ProviderURL(u string) bool {
 	}
 	for _, p := range paths {
 		if i := strings.Index(u, p); i > 0 {
-			return strings.Contains(u, "://") || strings.HasPrefix(u, "{env:") || u[0] == 0
+			return strings.Contains(u, "://") || strings.HasPrefix(u, "{env:")
 		}
 	}
 	for _, w := range []string{"{env:OPENAI", "{env:AZURE_OPENAI", "{env:LLM", "{env:AI_BASE", "{env:AI_API_URL", "{env:ANTHROPIC"} {
@@ -312,7 +312,7 @@ func (c *call) fetched(pkg, path, last string) (*Value, bool) {
 			out = &Value{F: impossible}
 			out = out.mark(&Value{Bits: all.Bits & Session})
 		}
-		if providerNamed(all) && !guardedURL(u) {
+		if (providerNamed(all) || len(all.Secrets) > 0 && ProviderURL("https://x"+strings.TrimLeft(u, "\x00"))) && !guardedURL(u) {
 			return c.provider("fetch", nil, c.payload(opts)), true
 		}
 		v := *outside("global#fetch()")

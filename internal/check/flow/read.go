@@ -158,7 +158,7 @@ func part(o *Value, name string) *Value {
 		v.Bits |= Remaining
 	}
 	if v.Bits&Remaining != 0 {
-		v.F, v.T = v.F, v.T.and(fact(FactLimit))
+		v.T = v.T.and(fact(FactLimit))
 	}
 	return v
 }

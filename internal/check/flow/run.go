@@ -76,6 +76,7 @@ type Use struct {
 type Run struct {
 	Events []Event
 	Inputs []*Input
+	Calls  []Call // of things outside
 	Auth   []Use
 	Limits []Use
 	// Cut says that the walk took too long to come to its end.
@@ -200,9 +201,6 @@ func (in *Interp) enter(fn *Value, args []*Value, st *state, at *facts.Node) *Va
 		return unknown
 	}
 	c := &call{in: in, node: at, sc: &scope{module: in.mod}, st: st, fn: fn, args: args}
-	if fn.Kind == Function && fn.Fn.native == nil {
-		in.run.visited[fn.Fn.Node] = true
-	}
 	return c.run()
 }
 
@@ -335,4 +333,91 @@ func saysStatus(s string) int {
 		return 400
 	}
 	return 0
+}
+
+// Each calls f for every function that the walk went into.
+func (r *Run) Each(f func(*facts.Node)) {
+	for n := range r.visited {
+		f(n)
+	}
+}
+
+// Deep is the marks of a value and of all that hangs on it.
+func Deep(v *Value) *Value { return deep(v) }
+
+// Prop is a property of a record, or an unknown value.
+func (v *Value) Prop(name string) *Value {
+	if v != nil {
+		if p := v.Props[name]; p != nil {
+			return p
+		}
+	}
+	return unknown
+}
+
+// NewRecord is an object with these properties and perhaps others.
+func NewRecord(props map[string]*Value) *Value {
+	v := record()
+	v.Open = true
+	for k, p := range props {
+		v.Props[k] = p
+	}
+	return v
+}
+
+// Known is what a symbol stands for.
+func Known(symbol string) *Value { return outside(symbol) }
+
+// NodeResponse is the answer that a handler of Node.js writes to.
+func NodeResponse() *Value {
+	v := *outside("server#res")
+	v.F = impossible
+	return &v
+}
+
+// Pass walks a middleware and reports whether all ways that let a request go
+// on have somebody signed in.
+func (in *Interp) Pass(root Root) bool {
+	run, here, mod := in.run, in.here, in.mod
+	defer func() { in.run, in.here, in.mod = run, here, mod }()
+	in.begin(root.Path)
+	st := in.tops.fork(Facts{})
+	in.here, in.mod = root.Node, root.Module
+	args := root.Args(in)
+	in.Passes = &[]Facts{}
+	v := in.enter(root.Fn, args, st, root.Node)
+	passes := *in.Passes
+	in.Passes = nil
+	if v.Kind == Response && v.Str != "next" && len(passes) == 0 {
+		return true
+	}
+	if len(passes) == 0 {
+		return st.facts.Has(FactAuth) && !st.facts.impossible
+	}
+	for _, f := range passes {
+		if !f.Has(FactAuth) {
+			return false
+		}
+	}
+	return true
+}
+
+// Keys are the names of a record's properties, in order.
+func Keys(v *Value) []string { return sortedKeys(v.Props) }
+
+// Call is a call of something outside, for rules that know its name.
+type Call struct {
+	Symbol string
+	Args   []*Value
+	At     Place
+}
+
+// Local runs a function of a module's top by its name.
+func (in *Interp) Local(m *Module, name string) *Run {
+	c := m.scope.find(name)
+	if c == nil {
+		return &Run{}
+	}
+	fn := in.tops.get(c)
+	return in.Do(Root{Fn: fn, Module: m, Node: m.Root, Args: func(*Interp) []*Value { return []*Value{NewRecord(nil)} }})
 }

@@ -1,0 +1,269 @@
+// Package rules judges the source of a project: which handlers reach a
+// provider and what stands before them, what reaches browsers, and where
+// secrets go. It follows code from graph and flow; names of a project's own
+// functions, files or variables decide nothing by themselves.
+package rules
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"claviger.dev/claviger/internal/check/facts"
+	"claviger.dev/claviger/internal/check/flow"
+	"claviger.dev/claviger/internal/check/graph"
+	"claviger.dev/claviger/internal/check/report"
+	"claviger.dev/claviger/internal/check/worker"
+)
+
+// Analyzer looks at source code. The zero value parses in the running binary,
+// started anew as a worker.
+type Analyzer struct {
+	// Worker is how the parser's processes are started.
+	Worker worker.Options
+}
+
+var _ report.Analyzer = (*Analyzer)(nil)
+
+// project is what one analysis knows.
+type project struct {
+	ctx      context.Context
+	root     *report.Project
+	resolver *graph.Resolver
+	files    []string
+	texts    map[string]string
+	specs    map[string][]string
+	trees    map[string]*facts.Node
+	lazy     func(string) *facts.Node
+	client   map[string]step
+	findings []report.Finding
+	seen     map[string]bool
+	used     map[string]bool // modules that another one imports
+	stats    stats
+}
+
+// step is how a file came into a browser.
+type step struct {
+	from string
+	node *facts.Node
+}
+
+type stats struct{ handlers, calls, guarded, clients int }
+
+var extensions = map[string]bool{
+	".ts": true, ".tsx": true, ".js": true, ".jsx": true, ".mts": true, ".cts": true, ".mjs": true, ".cjs": true,
+	".vue": true, ".svelte": true, ".astro": true,
+}
+
+// Analyze implements report.Analyzer.
+func (a *Analyzer) Analyze(ctx context.Context, p *report.Project, tell func(report.Finding)) (report.Coverage, error) {
+	pool, err := worker.New(a.Worker)
+	if err != nil {
+		return report.Coverage{}, err
+	}
+	defer pool.Close()
+	pr := &project{ctx: ctx, root: p, texts: map[string]string{}, specs: map[string][]string{}, trees: map[string]*facts.Node{}, client: map[string]step{}, seen: map[string]bool{}, used: map[string]bool{}}
+	if err := pr.load(pool); err != nil {
+		return report.Coverage{}, err
+	}
+	pr.browsers()
+	err = pr.judge()
+	slices.SortStableFunc(pr.findings, func(a, b report.Finding) int {
+		if c := strings.Compare(a.At.File, b.At.File); c != 0 {
+			return c
+		}
+		return a.At.Line - b.At.Line
+	})
+	for _, f := range pr.findings {
+		tell(f)
+	}
+	return pr.coverage(), err
+}
+
+// load reads what is code and parses what can matter.
+func (p *project) load(pool *worker.Pool) error {
+	var all []string
+	for _, f := range p.root.Files {
+		if f.Kind == report.FileBuild || f.Kind == report.FilePublic || f.Kind == report.FileBinary {
+			continue
+		}
+		all = append(all, f.Path)
+		if f.Test || !extensions[path.Ext(f.Path)] || strings.HasSuffix(f.Path, ".d.ts") || strings.Contains(f.Path, ".min.") {
+			continue
+		}
+		p.files = append(p.files, f.Path)
+	}
+	p.resolver = graph.NewResolver(all, p.root.ReadFile)
+	for _, f := range p.files {
+		if err := p.ctx.Err(); err != nil {
+			return err
+		}
+		text, err := p.root.ReadFile(f)
+		if err != nil {
+			continue // the check reports what it cannot read
+		}
+		p.texts[f] = text
+		p.specs[f] = graph.Specifiers(text)
+	}
+	return p.parse(pool, p.sieve())
+}
+
+// parse reads files on all workers.
+func (p *project) parse(pool *worker.Pool, files []string) error {
+	todo := make(chan string)
+	var mu sync.Mutex
+	var fatal error
+	var wg sync.WaitGroup
+	for range pool.Size() {
+		wg.Go(func() {
+			for f := range todo {
+				root, err := pool.Parse(p.ctx, f, p.texts[f])
+				mu.Lock()
+				var start *worker.StartError
+				switch {
+				case err == nil:
+					p.trees[f] = root
+				case errors.As(err, &start) || p.ctx.Err() != nil:
+					fatal = errors.Join(fatal, err)
+				default:
+					p.unparsed(f, err)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, f := range files {
+		todo <- f
+	}
+	close(todo)
+	wg.Wait()
+	if fatal != nil {
+		return fmt.Errorf("the source could not be parsed: %w", fatal)
+	}
+	return nil
+}
+
+func (p *project) unparsed(file string, err error) {
+	p.add(report.Finding{
+		Rule: "parse-failed", Severity: report.SeverityInfo, Confidence: report.ConfidenceCertain,
+		Message: "This file could not be parsed (" + err.Error() + "), so nothing is known about it.",
+		At:      report.Position{File: file},
+	})
+}
+
+// hot are the words without which a file has nothing for any rule.
+var hot = []string{
+	"process.env", "import.meta", "openai", "OpenAI", "@ai-sdk", "'ai'", "\"ai\"", "langchain", "nthropic", "use server", "server-only", "apiKey", "enerativ", "claviger", "groq", "mistral",
+	"replicate", "openrouter", "together", "huggingface", "createEnv", "publicRuntimeConfig", "$env/", "api.", "process[", "env }", "Deno.env", "runtimeConfig", "completions", "cohere", "llamaindex", "genai", "env(",
+}
+
+// sieve chooses the files that can matter: those with a word that a rule knows,
+// all from which one of them is reached, and all that those reach.
+func (p *project) sieve() []string {
+	back := map[string][]string{}
+	out := map[string][]string{}
+	need := map[string]bool{}
+	var todo []string
+	for _, f := range p.files {
+		for _, s := range p.specs[f] {
+			if t, ok := p.resolver.Resolve(f, s); ok {
+				back[t] = append(back[t], f)
+				out[f] = append(out[f], t)
+			}
+		}
+		text := p.texts[f]
+		if slices.ContainsFunc(hot, func(w string) bool { return strings.Contains(text, w) }) {
+			need[f] = true
+			todo = append(todo, f)
+		}
+	}
+	spread := func(edges map[string][]string, todo []string) {
+		for len(todo) > 0 {
+			f := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
+			for _, g := range edges[f] {
+				if !need[g] && p.texts[g] != "" {
+					need[g] = true
+					todo = append(todo, g)
+				}
+			}
+		}
+	}
+	spread(back, todo)
+	// What handlers call on the way may be a guard.
+	todo = nil
+	for f := range need {
+		if role, _ := p.resolver.RoleOf(f); role != graph.RoleNone && role != graph.RolePage && role != graph.RolePagesPage || strings.Contains(p.texts[f], "use server") || strings.Contains(p.texts[f], "rocedure") || strings.Contains(p.texts[f], "express") || strings.Contains(p.texts[f], "hono") {
+			todo = append(todo, f)
+		}
+	}
+	for _, f := range p.files {
+		if role, _ := p.resolver.RoleOf(f); role == graph.RoleMiddleware || role == graph.RoleConfig {
+			need[f] = true
+			todo = append(todo, f)
+		}
+	}
+	spread(out, todo)
+	var files []string
+	for _, f := range p.files {
+		if need[f] && p.texts[f] != "" {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+// Module implements flow.Project.
+func (p *project) Module(file string) *facts.Node { return p.trees[file] }
+
+// Resolve implements flow.Project.
+func (p *project) Resolve(from, spec string) (string, bool) {
+	f, ok := p.resolver.Resolve(from, spec)
+	if !ok || !extensions[path.Ext(f)] {
+		return "", false
+	}
+	return f, true
+}
+
+var _ flow.Project = (*project)(nil)
+
+// add keeps a finding, once for a place.
+func (p *project) add(f report.Finding) {
+	key := fmt.Sprint(f.Rule, "\x00", f.At.File, "\x00", f.At.Line, "\x00", f.At.Column)
+	if p.seen[key] {
+		return
+	}
+	p.seen[key] = true
+	m := meta(f.Rule)
+	if f.Mission == "" {
+		f.Mission = m.Mission
+	}
+	if f.Fix == "" {
+		f.Fix = m.Fix
+	}
+	p.findings = append(p.findings, f)
+}
+
+func at(pl flow.Place, note string) report.Position {
+	if pl.Module == nil || pl.Node == nil {
+		return report.Position{Note: note}
+	}
+	return report.Position{File: pl.Module.File, Line: int(pl.Node.Line), Column: int(pl.Node.Col), Note: note}
+}
+
+func (p *project) coverage() report.Coverage {
+	c := report.Coverage{Files: len(p.texts), Client: map[string][]report.Position{}, Judged: map[string]string{}}
+	for f := range p.client {
+		c.Client[f] = p.way(f)
+	}
+	c.Judged["M-C3"] = fmt.Sprintf("%d files were read, %d of them reach browsers; %d places call a provider.", len(p.texts), len(p.client), p.stats.calls)
+	c.Judged["M-C4"] = fmt.Sprintf("%d handlers were followed, %d of them reach a provider.", p.stats.handlers, p.stats.guarded)
+	c.Judged["M-C5"] = fmt.Sprintf("The inputs of %d handlers that reach a provider were followed.", p.stats.guarded)
+	c.Judged["M-C6"] = "What is written to logs and to reporters of errors was followed."
+	c.Judged["M-C8"] = "Props, answers, parameters and caches were followed."
+	return c
+}

@@ -1,0 +1,104 @@
+package rules
+
+import (
+	"path"
+	"strings"
+
+	"claviger.dev/claviger/internal/check/facts"
+	"claviger.dev/claviger/internal/check/flow"
+	"claviger.dev/claviger/internal/check/report"
+)
+
+// inBrowser runs the code that reaches browsers and reports what of it calls a
+// provider.
+func (p *project) inBrowser() error {
+	in := flow.New(p)
+	in.Browser = true
+	called := map[string]bool{}
+	for _, f := range p.files {
+		if p.ctx.Err() != nil {
+			return p.ctx.Err()
+		}
+		if _, ok := p.client[f]; !ok {
+			continue
+		}
+		m := in.Module(f)
+		if m == nil {
+			continue
+		}
+		p.clientCalls(in.Sweep(m), called)
+		for _, name := range m.Exports() {
+			if serverFunction(name) {
+				continue
+			}
+			fn := in.Export(m, name)
+			if fn.Kind == flow.Function && fn.Fn.Node != nil {
+				r := in.Do(flow.Root{Fn: fn, Module: m, Node: fn.Fn.Node, Args: func(*flow.Interp) []*flow.Value {
+					return []*flow.Value{flow.NewRecord(nil)}
+				}})
+				p.clientCalls(r, called)
+				p.shownInBrowser(r)
+			}
+		}
+		for _, k := range m.Root.Kids {
+			if k.Is(facts.FuncDecl) && k.Kid(0) != nil {
+				r := in.Local(m, k.Kids[0].Str)
+				p.clientCalls(r, called)
+			}
+		}
+	}
+	p.serverModules(called)
+	return nil
+}
+
+// shownInBrowser reports secrets that a component renders: it runs on the
+// server, too, when the page is made.
+func (p *project) shownInBrowser(r *flow.Run) {
+	for _, e := range r.Events {
+		if e.Kind != flow.Render {
+			continue
+		}
+		d := flow.Deep(e.Value)
+		if name, ok := private(d); ok {
+			p.add(report.Finding{
+				Rule: "secret-in-rendered-output", Severity: report.SeverityHigh, Confidence: report.ConfidenceLikely,
+				Message: "This component runs on the server as well, when the page is made, and renders " + name + " into it.", At: at(e.At, ""), Path: origin(d),
+			})
+		}
+	}
+}
+
+func (p *project) clientCalls(r *flow.Run, called map[string]bool) {
+	for _, e := range r.Events {
+		if e.Kind != flow.Provider && e.Kind != flow.Construct || e.At.Module == nil {
+			continue
+		}
+		f := e.At.Module.File
+		if _, ok := p.client[f]; !ok {
+			continue
+		}
+		if strings.HasPrefix(path.Base(f), "_document") || e.Kind == flow.Construct && e.Value.Bits&flow.Guarded != 0 {
+			continue
+		}
+		called[f] = true
+		sev, what := report.SeverityHigh, "calls the provider"
+		if e.Kind == flow.Construct {
+			what = "makes a provider's client"
+		}
+		if e.Foreign || e.Value.Bits&flow.Foreign != 0 {
+			sev = report.SeverityMedium
+		} else if d := flow.Deep(e.Value); len(d.Secrets) > 0 {
+			for _, s := range d.Secrets {
+				if s.Public {
+					sev = report.SeverityCritical
+				}
+			}
+		}
+		way := append(p.way(f), at(e.At, what))
+		p.add(report.Finding{
+			Rule: "client-provider-call", Severity: sev, Confidence: report.ConfidenceLikely,
+			Message: "Code for browsers " + what + ": " + trace(way) + ".",
+			At:      at(e.At, ""), Path: way,
+		})
+	}
+}
