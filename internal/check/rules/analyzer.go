@@ -233,7 +233,7 @@ var _ flow.Project = (*project)(nil)
 
 // add keeps a finding, once for a place.
 func (p *project) add(f report.Finding) {
-	key := fmt.Sprint(f.Rule, "\x00", f.At.File, "\x00", f.At.Line, "\x00", f.At.Column)
+	key := fmt.Sprint(f.Rule, "\x00", f.At.File, "\x00", f.At.Line)
 	if p.seen[key] {
 		return
 	}
