@@ -40,7 +40,11 @@ func (in *Interp) calling(n *facts.Node, sc *scope, st *state) *Value {
 			in.mustBe(c.recv, st)
 		}
 		c.name = callee.Str
-		c.fn = in.read(c.recv, callee.Str, callee, sc)
+		if c.recv.Kind == Unknown && c.recv.Props == nil && len(c.recv.Inputs) > 0 {
+			c.fn = &Value{} // a method, and no part of the input
+		} else {
+			c.fn = in.read(c.recv, callee.Str, callee, sc)
+		}
 	case callee.Is(facts.Super):
 		c.fn = unknown
 	default:

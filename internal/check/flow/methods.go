@@ -135,6 +135,11 @@ func (c *call) textual() (*Value, bool) {
 		e := opaque(r)
 		e.T = checkedAll(e)
 		return &Value{Kind: List, Elem: e, F: impossible}, true
+	case "get", "getAll":
+		if r.Kind == Unknown && len(r.Inputs) > 0 && c.arg(0).Kind == Text {
+			return c.in.child(r, c.arg(0).Str), true
+		}
+		return nil, false
 	case "at", "pop", "shift":
 		return c.in.element(r), true
 	case "push", "unshift", "add":

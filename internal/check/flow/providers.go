@@ -303,6 +303,7 @@ func (c *call) fetched(pkg, path, last string) (*Value, bool) {
 	c.callbacks(1)
 	out := &Value{F: impossible}
 	if named(url) && len(all.Secrets) > 0 {
+		c.args = append([]*Value{unknown}, c.args[min(1, len(c.args)):]...)
 		e := c.in.emit(Upstream, c.place(), deep(url), c.st)
 		e.Symbol = "fetch"
 	}

@@ -134,10 +134,9 @@ func (r *Run) Holds(f Facts, id int) (checked, capped bool) {
 		}
 		capped = all && described
 	}
-	if !checked && len(kids) > 0 {
-		if k, ok := kids["[]"]; ok {
-			checked, _ = r.Holds2(f, k)
-		}
+	if k, ok := kids["[]"]; ok {
+		ch, ca := r.Holds2(f, k)
+		checked, capped = checked || ch, capped || ca
 	}
 	return checked, capped
 }

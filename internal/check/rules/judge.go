@@ -368,7 +368,7 @@ func (p *project) inputs(h handler, r *flow.Run, spends []flow.Event) {
 			}
 			if !bounded && i.Kind == flow.Body || !bounded && i.Kind == flow.Query {
 				place := entryOf(h, entry)
-				if i.Schema.Node != nil {
+				if i.Schema.Node != nil && checked {
 					place = i.Schema
 				}
 				if i.Name == "model" {

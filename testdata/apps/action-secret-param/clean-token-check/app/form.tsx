@@ -1,0 +1,3 @@
+'use client';
+import { verifyCaptcha } from './actions';
+export const Form = () => <button onClick={() => verifyCaptcha('x')}>x</button>;

@@ -1,0 +1,3 @@
+'use client';
+import { ask } from './actions';
+export const Form = ({ k }: { k: string }) => <button onClick={() => ask('x', k)}>x</button>;

@@ -1,0 +1,3 @@
+'use client';
+import { write } from './actions';
+export const Form = () => <button onClick={() => write({ prompt: 'x', key: 'y' })}>x</button>;

@@ -1,0 +1,4 @@
+import { Voice } from './voice';
+export default function Page() {
+  return <Voice />;
+}

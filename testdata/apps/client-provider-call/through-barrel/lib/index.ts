@@ -1,0 +1,2 @@
+export * from './ai';
+export { cn } from './cn';

@@ -1,0 +1,15 @@
+import { auth } from '@/auth';
+import { ratelimit } from '@/lib/limit';
+import { openai } from '@/lib/openai';
+
+type Body = { prompt: string };
+
+export async function POST(req: Request) {
+  const session = await auth();
+  if (!session?.user?.id) return new Response('Unauthorized', { status: 401 });
+  const { success } = await ratelimit.limit(session.user.id);
+  if (!success) return new Response('Too many requests', { status: 429 });
+  const { prompt } = (await req.json()) as Body; // want "missing-validation" "missing-size-cap"
+  const done = await openai.responses.create({ model: 'gpt-4.1-mini', input: prompt, max_output_tokens: 500 });
+  return new Response(done.output_text);
+}

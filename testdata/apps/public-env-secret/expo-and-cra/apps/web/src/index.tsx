@@ -1,0 +1,1 @@
+export const token = process.env['REACT_APP_API_SECRET']; // want "public-env-secret"

@@ -1,0 +1,3 @@
+'use client';
+import { ask } from './actions';
+export const Form = () => <button onClick={() => ask('x')}>x</button>;

@@ -1,0 +1,4 @@
+import { Debug } from './debug';
+export default function Page() {
+  return <Debug />;
+}

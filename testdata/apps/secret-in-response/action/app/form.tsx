@@ -1,0 +1,3 @@
+'use client';
+import { getSettings } from './actions';
+export const Form = () => <button onClick={() => getSettings()}>x</button>;

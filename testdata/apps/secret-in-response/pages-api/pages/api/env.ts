@@ -1,0 +1,3 @@
+export default function handler(req, res) {
+  res.status(200).json({ env: process.env }); // want "secret-in-response"
+}

@@ -1,0 +1,4 @@
+'use server';
+export async function rename(name: string) {
+  console.log('rename', name);
+}

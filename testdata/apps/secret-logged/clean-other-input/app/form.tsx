@@ -1,0 +1,3 @@
+'use client';
+import { rename } from './actions';
+export const Form = () => <button onClick={() => rename('x')}>x</button>;

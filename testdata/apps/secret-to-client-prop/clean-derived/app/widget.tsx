@@ -1,0 +1,4 @@
+'use client';
+export function Widget({ ready, last }: { ready: boolean; last: string }) {
+  return <p>{ready ? last : 'off'}</p>;
+}

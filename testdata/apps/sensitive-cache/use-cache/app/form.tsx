@@ -1,0 +1,3 @@
+'use client';
+import { hello } from './actions';
+export const Form = () => <button onClick={() => hello()}>x</button>;

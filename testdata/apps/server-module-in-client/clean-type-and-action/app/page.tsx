@@ -1,0 +1,4 @@
+import { Status } from './status';
+export default function Page() {
+  return <Status />;
+}

@@ -1,0 +1,2 @@
+export interface Settings { key: string }
+export const read = (): Settings => ({ key: process.env.OPENAI_API_KEY ?? '' });

@@ -1,0 +1,4 @@
+import { Title } from './title';
+export default function Page() {
+  return <Title />;
+}
