@@ -167,6 +167,9 @@ func (in *Interp) object(n *facts.Node, sc *scope, st *state) *Value {
 		case p.Is(facts.Spread):
 			s := in.eval(p.Kid(0), sc, st)
 			if s.Props == nil {
+				if WholeEnvironment(s) {
+					o.Props["..."], o.Places["..."] = s, Place{sc.module, p}
+				}
 				o = o.mark(s)
 				o.Open = o.Open || s.Kind != Nothing
 				continue

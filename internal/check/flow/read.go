@@ -33,7 +33,7 @@ func (in *Interp) environment(symbol, name string, at Place) (*Value, bool) {
 		"$env/static/private#*", "$env/dynamic/private#env", "$env/static/public#*", "$env/dynamic/public#env", "global#env", "cloudflare:workers#env":
 		return in.variable(name, at), true
 	}
-	if strings.HasSuffix(symbol, "createEnv()") || strings.HasSuffix(symbol, "cleanEnv()") {
+	if strings.HasSuffix(symbol, "#loadEnv()") || strings.HasSuffix(symbol, "createEnv()") || strings.HasSuffix(symbol, "cleanEnv()") {
 		return in.variable(name, at), true
 	}
 	return nil, false

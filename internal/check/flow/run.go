@@ -420,3 +420,26 @@ func (in *Interp) Local(m *Module, name string) *Run {
 	fn := in.tops.get(c)
 	return in.Do(Root{Fn: fn, Module: m, Node: m.Root, Args: func(*Interp) []*Value { return []*Value{NewRecord(nil)} }})
 }
+
+// WholeEnvironment reports whether all variables of the server are in a value.
+func WholeEnvironment(v *Value) bool { return wholeEnvironment(v, 0) }
+
+func wholeEnvironment(v *Value, depth int) bool {
+	if v == nil || depth > 5 {
+		return false
+	}
+	if v.Kind == Outside {
+		switch v.Str {
+		case "global#process.env", "process#env":
+			return true
+		case "vite#loadEnv()":
+			return len(v.Args) > 2 && v.Args[2].Kind == Text && v.Args[2].Str == ""
+		}
+	}
+	for _, p := range v.Props {
+		if wholeEnvironment(p, depth+1) {
+			return true
+		}
+	}
+	return false
+}

@@ -38,12 +38,14 @@ type project struct {
 	texts    map[string]string
 	specs    map[string][]string
 	trees    map[string]*facts.Node
-	lazy     func(string) *facts.Node
+	tried    map[string]bool
+	pool     *worker.Pool
 	client   map[string]step
 	findings []report.Finding
 	seen     map[string]bool
 	used     map[string]bool // modules that another one imports
 	stats    stats
+	failed   error // why parsing cannot go on
 }
 
 // step is how a file came into a browser.
@@ -66,12 +68,12 @@ func (a *Analyzer) Analyze(ctx context.Context, p *report.Project, tell func(rep
 		return report.Coverage{}, err
 	}
 	defer pool.Close()
-	pr := &project{ctx: ctx, root: p, texts: map[string]string{}, specs: map[string][]string{}, trees: map[string]*facts.Node{}, client: map[string]step{}, seen: map[string]bool{}, used: map[string]bool{}}
-	if err := pr.load(pool); err != nil {
+	pr := &project{ctx: ctx, root: p, pool: pool, tried: map[string]bool{}, texts: map[string]string{}, specs: map[string][]string{}, trees: map[string]*facts.Node{}, client: map[string]step{}, seen: map[string]bool{}, used: map[string]bool{}}
+	if err := pr.load(); err != nil {
 		return report.Coverage{}, err
 	}
 	pr.browsers()
-	err = pr.judge()
+	err = errors.Join(pr.judge(), pr.failed)
 	slices.SortStableFunc(pr.findings, func(a, b report.Finding) int {
 		if c := strings.Compare(a.At.File, b.At.File); c != 0 {
 			return c
@@ -85,7 +87,7 @@ func (a *Analyzer) Analyze(ctx context.Context, p *report.Project, tell func(rep
 }
 
 // load reads what is code and parses what can matter.
-func (p *project) load(pool *worker.Pool) error {
+func (p *project) load() error {
 	var all []string
 	for _, f := range p.root.Files {
 		if f.Kind == report.FileBuild || f.Kind == report.FilePublic || f.Kind == report.FileBinary {
@@ -109,19 +111,19 @@ func (p *project) load(pool *worker.Pool) error {
 		p.texts[f] = text
 		p.specs[f] = graph.Specifiers(text)
 	}
-	return p.parse(pool, p.sieve())
+	return p.parse(p.sieve())
 }
 
 // parse reads files on all workers.
-func (p *project) parse(pool *worker.Pool, files []string) error {
+func (p *project) parse(files []string) error {
 	todo := make(chan string)
 	var mu sync.Mutex
 	var fatal error
 	var wg sync.WaitGroup
-	for range pool.Size() {
+	for range p.pool.Size() {
 		wg.Go(func() {
 			for f := range todo {
-				root, err := pool.Parse(p.ctx, f, p.texts[f])
+				root, err := p.pool.Parse(p.ctx, f, p.texts[f])
 				mu.Lock()
 				var start *worker.StartError
 				switch {
@@ -137,6 +139,7 @@ func (p *project) parse(pool *worker.Pool, files []string) error {
 		})
 	}
 	for _, f := range files {
+		p.tried[f] = true
 		todo <- f
 	}
 	close(todo)
@@ -217,8 +220,17 @@ func (p *project) sieve() []string {
 	return files
 }
 
-// Module implements flow.Project.
-func (p *project) Module(file string) *facts.Node { return p.trees[file] }
+// Module implements flow.Project. What the sieve left out and a walk comes to
+// after all is parsed then.
+func (p *project) Module(file string) *facts.Node {
+	if t := p.trees[file]; t != nil || p.tried[file] || p.texts[file] == "" {
+		return t
+	}
+	if err := p.parse([]string{file}); err != nil {
+		p.failed = err
+	}
+	return p.trees[file]
+}
 
 // Resolve implements flow.Project.
 func (p *project) Resolve(from, spec string) (string, bool) {

@@ -19,13 +19,10 @@ func (p *project) inBrowser() error {
 		if p.ctx.Err() != nil {
 			return p.ctx.Err()
 		}
-		if _, ok := p.client[f]; !ok {
+		if _, ok := p.client[f]; !ok || p.trees[f] == nil {
 			continue
 		}
 		m := in.Module(f)
-		if m == nil {
-			continue
-		}
 		p.clientCalls(in.Sweep(m), called)
 		for _, name := range m.Exports() {
 			if serverFunction(name) {

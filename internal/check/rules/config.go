@@ -16,6 +16,9 @@ var inlined = [][]string{
 // configuration reports secrets that a build's configuration makes public.
 func (p *project) configuration(in *flow.Interp, f string, m *flow.Module) {
 	conf := in.Export(m, "default")
+	if conf.Kind == flow.Outside && len(conf.Args) > 0 && conf.Args[0].Kind == flow.Function {
+		conf = conf.Args[0]
+	}
 	if conf.Kind == flow.Function {
 		r := in.Do(flow.Root{Fn: conf, Module: m, Node: m.Root, Args: func(*flow.Interp) []*flow.Value {
 			return []*flow.Value{flow.NewRecord(map[string]*flow.Value{"config": flow.NewRecord(nil), "mode": flow.NewRecord(nil)}), flow.NewRecord(nil)}
@@ -33,7 +36,7 @@ func (p *project) configuration(in *flow.Interp, f string, m *flow.Module) {
 	}
 	if hook := conf.Prop("webpack"); hook.Kind == flow.Function {
 		p.defines(in.Do(flow.Root{Fn: hook, Module: m, Node: m.Root, Args: func(*flow.Interp) []*flow.Value {
-			return []*flow.Value{flow.NewRecord(nil), flow.NewRecord(nil)}
+			return []*flow.Value{flow.NewRecord(nil), flow.NewRecord(map[string]*flow.Value{"webpack": flow.Known("webpack#default")})}
 		}}))
 	}
 	p.defines(in.Sweep(m))
@@ -86,7 +89,7 @@ func (p *project) inlinedParts(v *flow.Value, place flow.Place, depth int) {
 	}
 	d := flow.Deep(v)
 	name, ok := "", false
-	if v.Kind == flow.Outside && v.Str == "global#process.env" {
+	if flow.WholeEnvironment(v) {
 		name, ok = "the whole environment", true
 	}
 	for _, s := range d.Secrets {

@@ -182,10 +182,10 @@ func (p *project) judge() error {
 	}
 	// Modules first: what they make at their top are endpoints, too.
 	for _, f := range p.files {
-		m := in.Module(f)
-		if m == nil {
+		if p.trees[f] == nil {
 			continue
 		}
+		m := in.Module(f)
 		if p.ctx.Err() != nil {
 			return p.ctx.Err()
 		}

@@ -23,8 +23,7 @@ func (p *project) secrets(h handler, r *flow.Run) {
 	for _, e := range r.Events {
 		d := flow.Deep(e.Value)
 		name, ok := private(d)
-		whole := d.Bits&flow.Whole != 0 && e.Value.Kind == flow.Outside && e.Value.Str == "global#process.env"
-		if whole {
+		if flow.WholeEnvironment(e.Value) {
 			name, ok = "the whole environment", true
 		}
 		switch e.Kind {
@@ -248,10 +247,10 @@ func (p *project) rendered(d *flow.Value, place flow.Place) {
 // logs.
 func (p *project) orphans(in *flow.Interp, done map[*facts.Node]bool) {
 	for _, f := range p.files {
-		m := in.Module(f)
-		if m == nil || p.ctx.Err() != nil {
+		if p.trees[f] == nil || p.ctx.Err() != nil {
 			continue
 		}
+		m := in.Module(f)
 		for _, name := range m.Exports() {
 			fn := in.Export(m, name)
 			if fn.Kind != flow.Function || fn.Fn.Node == nil || done[fn.Fn.Node] || fn.Fn.Module != m {
