@@ -54,6 +54,9 @@ func Parse(name, text string) (*Node, error) {
 			return nil, errors.New("the lowered text could not be read")
 		}
 	}
+	if len(program.Body) == 0 {
+		return &Node{Kind: Program, Line: 1, Col: 1}, nil
+	}
 	places, err := sourcemap.Parse("", res.Map)
 	if err != nil {
 		return nil, errors.New("the lowered text has no way back")

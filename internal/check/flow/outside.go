@@ -51,7 +51,10 @@ func (c *call) foreign(pkg string) *Value {
 	out.Args, out.Recv = c.args, from
 	out.Bits = from.Bits &^ (Cred | Chosen | Whole)
 	out.Inputs, out.Lens = from.Inputs, from.Lens
-	out.Bits |= args.Bits & (Mac | Counter | Failure | Local | Clock)
+	out.Bits |= args.Bits & (Mac | Failure)
+	if pkg == "global" || strings.Contains(pkg, "date") || strings.Contains(pkg, "day") || pkg == "luxon" || pkg == "ms" || pkg == "moment" {
+		out.Bits |= args.Bits & (Counter | Local | Clock)
+	}
 	if keepsInput(pkg, c.fn.Str) {
 		out.Inputs = union(out.Inputs, args.Inputs)
 		out.Lens = union(out.Lens, args.Lens)

@@ -42,7 +42,7 @@ var paths = []string{"/chat/completions", "/v1/responses", "/v1/messages", "/v1/
 // ProviderURL reports whether a URL, with NUL where nothing is known, is one of
 // a provider.
 func ProviderURL(u string) bool {
-	if guardedURL(u) || strings.Contains(u, "/realtime") {
+	if guardedURL(u) || strings.Contains(u, "/realtime") || strings.HasSuffix(u, "/models") {
 		return false
 	}
 	for _, h := range hosts {
@@ -192,10 +192,24 @@ func (c *call) provider(name string, with, arg *Value) *Value {
 	if c.in.run != nil && c.in.quiet == 0 {
 		c.in.run.called = true
 	}
-	if strings.Contains(name, "embed") || strings.Contains(name, "moderation") {
+	if !generates(c, name) {
 		e.Capped = true
 	}
 	return out
+}
+
+// generates reports whether a call makes text, of which there can be too much.
+func generates(c *call, name string) bool {
+	_, path := c.fn.symbol()
+	if name == "fetch" {
+		path = pattern(c.arg(0))
+	}
+	for _, w := range []string{"responses", "completions", "messages", "enerateText", "treamText", "enerateObject", "treamObject", "generateContent", "invoke", "stream", "chat"} {
+		if strings.Contains(path, w) {
+			return !strings.Contains(path, "threads") && !strings.Contains(path, "embed")
+		}
+	}
+	return false
 }
 
 func deepModel(v *Value) Bits {
@@ -376,8 +390,17 @@ func named(v *Value) bool {
 	if len(v.Inputs) == 0 && v.Bits&Chosen == 0 || v.Kind == Text {
 		return false
 	}
-	u := pattern(v)
-	if u == "" || u[0] == 0 || strings.HasPrefix(u, "\x00") {
+	for u := range strings.SplitSeq(pattern(v), "|") {
+		if hostHole(u) {
+			return true
+		}
+	}
+	return false
+}
+
+// hostHole reports whether the host of a URL is not known.
+func hostHole(u string) bool {
+	if u == "" || u[0] == 0 {
 		return true
 	}
 	_, rest, ok := strings.Cut(u, "://")

@@ -307,6 +307,9 @@ func join(a, b *Value) *Value {
 			*c = *b
 		}
 	}
+	if c.Kind == Unknown && c.Str == "" {
+		c.Str = either(a, b)
+	}
 	c.Props, c.Places = joinProps(a, b)
 	if c.Props != nil && c.Kind == Unknown {
 		c.Kind = Record
@@ -325,6 +328,17 @@ func join(a, b *Value) *Value {
 	by, bn := b.answers()
 	c.answer = &[2]Facts{ay.or(by), an.or(bn)}
 	return c
+}
+
+// either is the pattern of a string that is one of two.
+func either(a, b *Value) string {
+	if a.Kind != Text && a.Kind != Unknown || b.Kind != Text && b.Kind != Unknown || a.Recv != nil || b.Recv != nil {
+		return ""
+	}
+	if pa, pb := pattern(a), pattern(b); len(pa)+len(pb) < 400 && pa != "\x00" && pb != "\x00" {
+		return pa + "|" + pb
+	}
+	return ""
 }
 
 func pick[T any](first bool, a, b T) T {

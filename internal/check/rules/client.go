@@ -36,10 +36,45 @@ func (p *project) browsers() {
 		}
 	}
 	for _, f := range p.files {
+		p.refersTo(f)
+	}
+}
+
+// refersTo notes which names of which modules a component refers to: only a
+// reference from one makes an action reachable from outside.
+func (p *project) refersTo(f string) {
+	_, client := p.client[f]
+	if ext := path.Ext(f); !client && ext != ".tsx" && ext != ".jsx" && ext != ".js" && ext != ".vue" && ext != ".svelte" {
+		return
+	}
+	t := p.trees[f]
+	if t == nil {
 		for _, s := range p.specs[f] {
-			if t, ok := p.Resolve(f, s); ok && t != f {
-				p.used[t] = true
+			if to, ok := p.Resolve(f, s); ok && to != f {
+				p.used[to+"#*"] = true
 			}
+		}
+		return
+	}
+	for _, s := range t.Kids {
+		if !s.Is(facts.Import) && (!s.Is(facts.ExportFrom) || s.Str == "") {
+			continue
+		}
+		to, ok := p.Resolve(f, s.Str)
+		if !ok {
+			continue
+		}
+		for _, k := range s.Kids {
+			name := k.Alt
+			if s.Is(facts.ExportFrom) {
+				name = k.Str
+			}
+			p.used[to+"#"+name] = true
+		}
+	}
+	for _, e := range graph.Edges(t, false) {
+		if to, ok := p.Resolve(f, e.Spec); ok && e.Lazy {
+			p.used[to+"#*"] = true
 		}
 	}
 }

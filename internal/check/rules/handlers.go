@@ -86,7 +86,7 @@ func (p *project) handlers(in *flow.Interp, f string) []handler {
 	if m.Actions {
 		for _, name := range m.Exports() {
 			fn := in.Export(m, name)
-			add(handler{kind: "action", args: p.parameters(fn), unused: !p.used[f]}, name)
+			add(handler{kind: "action", args: p.parameters(fn), unused: !p.used[f+"#"+name] && !p.used[f+"#*"]}, name)
 		}
 	}
 	return out
