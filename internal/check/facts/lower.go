@@ -308,7 +308,7 @@ func (l *lowering) target(e ast.Expression) *Node {
 func (l *lowering) patProp(p ast.Property) *Node {
 	switch p := p.(type) {
 	case *ast.PropertyShort:
-		var t *Node = l.node(Ident, &p.Name, p.Name.Name.String())
+		t := l.node(Ident, &p.Name, p.Name.Name.String())
 		if p.Initializer != nil {
 			t = l.node(Default, p, "", t, l.expr(p.Initializer))
 		}

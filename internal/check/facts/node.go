@@ -8,6 +8,8 @@
 // package worker), and Encode and Decode carry the tree from there.
 package facts
 
+import "slices"
+
 // Kind says what a node is.
 type Kind uint8
 
@@ -121,22 +123,12 @@ func (n *Node) Is(kinds ...Kind) bool {
 	if n == nil {
 		return false
 	}
-	for _, k := range kinds {
-		if n.Kind == k {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(kinds, n.Kind)
 }
 
 // Has reports whether a directive stands at the node's beginning.
 func (n *Node) Has(directive string) bool {
-	for _, d := range n.Directives {
-		if d == directive {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(n.Directives, directive)
 }
 
 // Walk calls visit for n and all below it, parents first. Where visit returns

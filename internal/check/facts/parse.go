@@ -90,8 +90,8 @@ func script(name, text string) string {
 	case ".vue", ".svelte":
 	case ".astro":
 		if head, ok := strings.CutPrefix(text, "---"); ok {
-			if end := strings.Index(head, "\n---"); end >= 0 {
-				return "   " + head[:end]
+			if before, _, ok := strings.Cut(head, "\n---"); ok {
+				return "   " + before
 			}
 		}
 	default:

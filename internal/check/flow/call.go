@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"slices"
+
 	"claviger.dev/claviger/internal/check/facts"
 )
 
@@ -84,10 +86,10 @@ func (in *Interp) required(m *Module, spec string) *Value {
 }
 
 func (c *call) run() *Value {
-	switch {
-	case c.fn.Kind == Function:
+	switch c.fn.Kind {
+	case Function:
 		return c.in.invokeCall(c)
-	case c.fn.Kind == Class:
+	case Class:
 		return c.in.construct(c)
 	}
 	if v, ok := c.method(); ok {
@@ -127,7 +129,7 @@ func (in *Interp) invoke(f *Closure, args []*Value, this *Value, st *state, at *
 	if in.run != nil {
 		in.run.visited[f.Node] = true
 	}
-	args = append(f.bound[:len(f.bound):len(f.bound)], args...)
+	args = append(slices.Clip(f.bound), args...)
 	in.frames = append(in.frames, frame{fn: f.Node, at: Place{in.mod, at}})
 	var rets []ret
 	in.returns = append(in.returns, &rets)

@@ -385,7 +385,7 @@ func (in *Interp) refine(test *facts.Node, sc *scope, yes, no *state) {
 		in.refine(test.Kid(1), sc, yes, &state{})
 	case test.Is(facts.Binary) && test.Str == "instanceof" && test.Kid(0).Is(facts.Ident):
 		c := sc.find(test.Kids[0].Str)
-		if c == nil || ownError(test.Kid(1)) == false {
+		if c == nil || !ownError(test.Kid(1)) {
 			return
 		}
 		v := *yes.get(c)

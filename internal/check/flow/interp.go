@@ -154,13 +154,13 @@ func (in *Interp) weigh(refused, goes *state, test *Value) {
 		return
 	}
 	base := goes.up.facts
-	switch how := refused.how; {
-	case how.status == 429 || how.status == 402:
+	switch how := refused.how; how.status {
+	case 429, 402:
 		goes.facts = goes.facts.without(fact(FactAuth).without(base)).without(fact(FactWeakAuth).without(base))
 		if !goes.facts.impossible && test.Kind != Truth {
 			goes.facts = goes.facts.and(fact(FactLimit))
 		}
-	case how.status == 400 || how.status == 413 || how.status == 422 || how.status == 405 || how.status == 415:
+	case 400, 413, 422, 405, 415:
 		goes.facts = goes.facts.without(fact(FactWeakAuth).without(base))
 	}
 }

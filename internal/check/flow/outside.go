@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"maps"
 	"strings"
 )
 
@@ -82,15 +83,15 @@ func (c *call) foreign(pkg string) *Value {
 
 // keepsInput reports whether what a function gives is still what it was given.
 func keepsInput(pkg, symbol string) bool {
-	switch {
-	case pkg == "global":
+	switch pkg {
+	case "global":
 		for _, s := range []string{"JSON", "String", "Buffer", "Array", "Object", "encodeURI", "decodeURI", "structuredClone", "btoa", "atob", "Number", "parseInt", "parseFloat", "TextDecoder", "TextEncoder", "Blob", "File", "FormData", "URL", "Promise", "Set", "Uint8Array", "Math", "new"} {
 			if strings.HasPrefix(symbol, "global#"+s) {
 				return true
 			}
 		}
 		return false
-	case pkg == "ai" || pkg == "openai" || pkg == "dedent" || pkg == "outdent" || pkg == "superjson" || pkg == "querystring" || pkg == "qs" || pkg == "h3":
+	case "ai", "openai", "dedent", "outdent", "superjson", "querystring", "qs", "h3":
 		return true
 	}
 	for _, p := range []string{"@ai-sdk/", "langchain", "@langchain/", "lodash", "sanitize", "dompurify", "isomorphic-dompurify", "gpt-", "js-tiktoken", "tiktoken", "@dqbd/tiktoken", "xss", "striptags", "validator", "marked"} {
@@ -141,9 +142,7 @@ func (c *call) platform(pkg, path string) (*Value, bool) {
 		out := record()
 		for _, x := range c.args {
 			out = out.mark(x)
-			for k, p := range x.Props {
-				out.Props[k] = p
-			}
+			maps.Copy(out.Props, x.Props)
 			out.Open = out.Open || x.Props == nil
 		}
 		return out, true

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"maps"
 	"strings"
 
 	"claviger.dev/claviger/internal/check/facts"
@@ -126,12 +127,8 @@ func (in *Interp) chained(uses []*Value, f, input, ctx *Value, r *call) *Value {
 				if p := o.Props[k]; p != nil && p.Props != nil {
 					m := record()
 					m.Open = true
-					for key, v := range ctx.Props {
-						m.Props[key] = v
-					}
-					for key, v := range p.Props {
-						m.Props[key] = v
-					}
+					maps.Copy(m.Props, ctx.Props)
+					maps.Copy(m.Props, p.Props)
 					inner = m
 				}
 			}

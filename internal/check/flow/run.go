@@ -358,9 +358,7 @@ func (v *Value) Prop(name string) *Value {
 func NewRecord(props map[string]*Value) *Value {
 	v := record()
 	v.Open = true
-	for k, p := range props {
-		v.Props[k] = p
-	}
+	maps.Copy(v.Props, props)
 	return v
 }
 

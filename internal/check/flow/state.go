@@ -53,7 +53,6 @@ type exit struct {
 	threw  bool
 	jumped bool
 	status int // of the answer that was returned
-
 }
 
 func (s *state) get(c *cell) *Value {

@@ -228,25 +228,25 @@ func cookie() *Value { return &Value{Bits: Cred | Chosen, T: fact(FactWeakAuth)}
 
 // requestPart is a property of a request.
 func (in *Interp) requestPart(path string, at Place) (*Value, bool) {
-	switch {
-	case path == "req.nextUrl.pathname", path == "req.url.pathname", path == "req.path", path == "req.req.path":
+	switch path {
+	case "req.nextUrl.pathname", "req.url.pathname", "req.path", "req.req.path":
 		if in.path != "" {
 			return text(in.path), true
 		}
 		return unknown, true
-	case path == "req.url":
+	case "req.url":
 		return &Value{Kind: Outside, Str: "request#req.url", F: impossible}, true
-	case path == "req.ip":
+	case "req.ip":
 		return &Value{Bits: HostSet}, true
-	case path == "req.body":
+	case "req.body":
 		return in.Body("body", Body, at), true
-	case path == "req.query":
+	case "req.query":
 		return in.Body("query", Query, at), true
-	case path == "req.params":
+	case "req.params":
 		return in.Body("params", Parameter, at), true
-	case path == "req.method":
+	case "req.method":
 		return unknown, true
-	case path == "req.user", path == "req.session", path == "req.auth":
+	case "req.user", "req.session", "req.auth":
 		in.guard(at, "")
 		return &Value{Bits: Session, T: fact(FactAuth)}, true
 	}

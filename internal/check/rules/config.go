@@ -9,8 +9,21 @@ import (
 
 // inlined are the settings that a build copies into code for browsers.
 var inlined = [][]string{
-	{"env"}, {"publicRuntimeConfig"}, {"compiler", "define"}, {"define"}, {"extra"}, {"expo", "extra"}, {"runtimeConfig", "public"}, {"vite", "define"}, {"appConfig"}, {"app", "config"},
-	{"renderer", "define"}, {"source", "define"}, {"nitro_", "public"}, {"html", "templateParameters"}, {"publicEnv"},
+	{"env"},
+	{"publicRuntimeConfig"},
+	{"compiler", "define"},
+	{"define"},
+	{"extra"},
+	{"expo", "extra"},
+	{"runtimeConfig", "public"},
+	{"vite", "define"},
+	{"appConfig"},
+	{"app", "config"},
+	{"renderer", "define"},
+	{"source", "define"},
+	{"nitro_", "public"},
+	{"html", "templateParameters"},
+	{"publicEnv"},
 }
 
 // configuration reports secrets that a build's configuration makes public.

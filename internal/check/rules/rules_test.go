@@ -69,8 +69,10 @@ func analyze(t testing.TB, root string) []report.Finding {
 	return found
 }
 
-var want = regexp.MustCompile(`//\s*want((?:\s+"[a-z-]+")+)`)
-var quoted = regexp.MustCompile(`"([a-z-]+)"`)
+var (
+	want   = regexp.MustCompile(`//\s*want((?:\s+"[a-z-]+")+)`)
+	quoted = regexp.MustCompile(`"([a-z-]+)"`)
+)
 
 // wants are the findings that the comments of an app ask for: on their own
 // line, or on the next one when nothing else stands on it.

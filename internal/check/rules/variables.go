@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
 	"claviger.dev/claviger/internal/check/facts"
@@ -66,10 +67,8 @@ func isEnv(n *facts.Node) bool {
 		return o.Is(facts.Ident) && (o.Str == "process" || o.Str == "Bun") || o.Is(facts.Meta) ||
 			o.Is(facts.Member) && o.Str == "process" && o.Kid(0).Is(facts.Ident) && (o.Kids[0].Str == "globalThis" || o.Kids[0].Str == "global" || o.Kids[0].Str == "window")
 	case n.Is(facts.Logical, facts.Cond):
-		for _, k := range n.Kids {
-			if isEnv(k) {
-				return true
-			}
+		if slices.ContainsFunc(n.Kids, isEnv) {
+			return true
 		}
 	}
 	return false
