@@ -20,7 +20,6 @@ type call struct {
 	name string // of the method
 	args []*Value
 	new  bool
-	tail int // arguments from here on came out of a spread
 }
 
 func (c *call) arg(i int) *Value {

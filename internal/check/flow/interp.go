@@ -4,8 +4,12 @@ import (
 	"claviger.dev/claviger/internal/check/facts"
 )
 
-// budget is how many nodes one root may cost.
-const budget = 400_000
+// budget is how many nodes one root may cost; a component, of which there are
+// many and which matters less, gets a part of it.
+const (
+	budget          = 400_000
+	componentBudget = 20_000
+)
 
 // Interp walks handlers of one project. It is not safe for concurrent use.
 type Interp struct {
@@ -15,14 +19,18 @@ type Interp struct {
 	// Browser says that the code runs in a browser: "use server" is a border.
 	Browser bool
 	// Path is the path that a request asks for, where it matters.
-	path       string
-	run        *Run
-	quiet      int
-	frames     []frame
-	returns    []*[]ret
-	here       *facts.Node // the statement
-	mod        *Module
-	catches    int
+	path    string
+	run     *Run
+	quiet   int
+	frames  []frame
+	returns []*[]ret
+	here    *facts.Node // the statement
+	mod     *Module
+	catches int
+	allowed int
+	// Steps is how many nodes all walks have cost.
+	Steps      int
+	loose      int // steps outside of any run
 	chains     map[string]*chain
 	registered map[*facts.Node]bool
 	serial     int
@@ -290,10 +298,12 @@ func (in *Interp) looping(n *facts.Node, sc *scope, st *state) {
 // step counts what the walk costs.
 func (in *Interp) step() bool {
 	if in.run == nil {
-		return true
+		in.loose++
+		return in.loose < 20*budget
 	}
 	in.run.steps++
-	if in.run.steps > budget {
+	in.Steps++
+	if in.run.steps > in.allowed {
 		in.run.Cut = true
 		return false
 	}

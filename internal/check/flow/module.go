@@ -187,12 +187,25 @@ func (in *Interp) once(m *Module, n *facts.Node) func() *Value {
 			}
 			running = true
 			in.quiet++
-			v = in.eval(n, m.scope, in.top(m))
+			v = in.apart(func() *Value { return in.eval(n, m.scope, in.top(m)) })
 			in.quiet--
 			running = false
 		}
 		return v
 	}
+}
+
+// apart evaluates something that outlives the run which happens to ask for it,
+// so that it costs that run nothing.
+func (in *Interp) apart(f func() *Value) *Value {
+	if in.run == nil {
+		return f()
+	}
+	steps, cut := in.run.steps, in.run.Cut
+	in.run.steps = max(0, in.allowed-componentBudget)
+	v := f()
+	in.run.steps, in.run.Cut = steps, cut
+	return v
 }
 
 // top is the state of modules, where nothing is known.

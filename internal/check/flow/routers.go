@@ -13,7 +13,6 @@ type Endpoint struct {
 	Name    string
 	At      Place
 	Handler *Value
-	chain   *chain
 	Args    func(*Interp) []*Value
 	Kind    string // procedure, action, route
 }

@@ -169,6 +169,8 @@ type Root struct {
 	Module *Module
 	Node   *facts.Node
 	Args   func(*Interp) []*Value
+	// Handler says that strangers call it, so that it is worth more time.
+	Handler bool
 	// Path is the path of the route, for matchers that look at it.
 	Path string
 }
@@ -176,6 +178,9 @@ type Root struct {
 // Do walks a root.
 func (in *Interp) Do(root Root) *Run {
 	in.begin(root.Path)
+	if root.Handler {
+		in.allowed = budget
+	}
 	st := in.tops.fork(Facts{})
 	in.here, in.mod = root.Node, root.Module
 	var args []*Value
@@ -191,6 +196,7 @@ func (in *Interp) Do(root Root) *Run {
 
 func (in *Interp) begin(path string) {
 	in.run = &Run{visited: map[*facts.Node]bool{}}
+	in.allowed = componentBudget
 	in.path, in.quiet, in.frames, in.returns, in.catches = path, 0, nil, nil, 0
 }
 

@@ -78,16 +78,24 @@ func NewResolver(files []string, read func(string) (string, error)) *Resolver {
 func (r *Resolver) Depends(file, name string) bool {
 	for dir := path.Dir(file); ; dir = path.Dir(dir) {
 		if m := r.roots[dir]; m != nil {
-			for _, k := range []string{"dependencies", "devDependencies", "peerDependencies"} {
-				if !member(m.json, k, name).IsZero() {
-					return true
-				}
+			if m.names(name) {
+				return true
 			}
 		}
 		if dir == "." || dir == "/" {
 			return false
 		}
 	}
+}
+
+// names reports whether a package names a dependency.
+func (m *manifest) names(dependency string) bool {
+	for _, k := range []string{"dependencies", "devDependencies", "peerDependencies"} {
+		if !member(m.json, k, dependency).IsZero() {
+			return true
+		}
+	}
+	return false
 }
 
 // Root is the folder of the package that a file belongs to, "." without one.

@@ -107,8 +107,12 @@ func (r *Resolver) next(file string) bool {
 }
 
 func (r *Resolver) bundled(file string) bool {
+	m := r.manifestOf(path.Dir(file))
+	if m == nil || !member(m.json, "bin").IsZero() {
+		return false
+	}
 	for _, tool := range []string{"vite", "react-scripts", "expo", "parcel", "webpack", "@vue/cli-service", "@rsbuild/core", "gatsby", "preact", "@angular/core", "svelte", "vue"} {
-		if r.Depends(file, tool) {
+		if m.names(tool) {
 			return true
 		}
 	}

@@ -44,6 +44,9 @@ type project struct {
 	findings []report.Finding
 	seen     map[string]bool
 	used     map[string]bool // modules that another one imports
+	matter   map[string]bool
+	close    map[string]bool     // reads a secret, or imports what does
+	back     map[string][]string // the importers of a file
 	stats    stats
 	failed   error // why parsing cannot go on
 }
@@ -54,7 +57,7 @@ type step struct {
 	node *facts.Node
 }
 
-type stats struct{ handlers, calls, guarded, clients int }
+type stats struct{ handlers, calls, guarded int }
 
 var extensions = map[string]bool{
 	".ts": true, ".tsx": true, ".js": true, ".jsx": true, ".mts": true, ".cts": true, ".mjs": true, ".cjs": true,
@@ -72,6 +75,10 @@ func (a *Analyzer) Analyze(ctx context.Context, p *report.Project, tell func(rep
 	if err := pr.load(); err != nil {
 		return report.Coverage{}, err
 	}
+	if err := pr.parse(pr.sieve()); err != nil {
+		return report.Coverage{}, err
+	}
+	pr.matters()
 	pr.browsers()
 	err = errors.Join(pr.judge(), pr.failed)
 	slices.SortStableFunc(pr.findings, func(a, b report.Finding) int {
@@ -86,7 +93,7 @@ func (a *Analyzer) Analyze(ctx context.Context, p *report.Project, tell func(rep
 	return pr.coverage(), err
 }
 
-// load reads what is code and parses what can matter.
+// load reads what is code.
 func (p *project) load() error {
 	var all []string
 	for _, f := range p.root.Files {
@@ -111,7 +118,7 @@ func (p *project) load() error {
 		p.texts[f] = text
 		p.specs[f] = graph.Specifiers(text)
 	}
-	return p.parse(p.sieve())
+	return nil
 }
 
 // parse reads files on all workers.
@@ -160,8 +167,9 @@ func (p *project) unparsed(file string, err error) {
 
 // hot are the words without which a file has nothing for any rule.
 var hot = []string{
-	"process.env", "import.meta", "openai", "OpenAI", "@ai-sdk", "'ai'", "\"ai\"", "langchain", "nthropic", "use server", "server-only", "apiKey", "enerativ", "claviger", "groq", "mistral",
-	"replicate", "openrouter", "together", "huggingface", "createEnv", "publicRuntimeConfig", "$env/", "api.", "process[", "env }", "Deno.env", "runtimeConfig", "completions", "cohere", "llamaindex", "genai", "env(",
+	"process.env", "import.meta.env", "openai", "OpenAI", "@ai-sdk", "'ai'", "\"ai\"", "langchain", "nthropic", "use server", "server-only", "apiKey", "enerative", "groq-sdk", "mistralai",
+	"'replicate'", "\"replicate\"", "openrouter", "together-ai", "api.together", "huggingface", "createEnv", "publicRuntimeConfig", "$env/", "api.groq", "api.mistral", "api.deepseek", "api.cohere", "api.x.ai",
+	"} = process", "Deno.env", "runtimeConfig", "/completions", "cohere-ai", "llamaindex", "@google/genai", "@fal-ai", "portkey",
 }
 
 // sieve chooses the files that can matter: those with a word that a rule knows,
@@ -197,6 +205,7 @@ func (p *project) sieve() []string {
 		}
 	}
 	spread(back, todo)
+	p.back = back
 	// What handlers call on the way may be a guard.
 	todo = nil
 	for f := range need {

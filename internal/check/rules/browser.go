@@ -19,7 +19,7 @@ func (p *project) inBrowser() error {
 		if p.ctx.Err() != nil {
 			return p.ctx.Err()
 		}
-		if _, ok := p.client[f]; !ok || p.trees[f] == nil {
+		if _, ok := p.client[f]; !ok || p.trees[f] == nil || !p.matter[f] || p.tired(in) {
 			continue
 		}
 		m := in.Module(f)

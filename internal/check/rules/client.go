@@ -164,15 +164,9 @@ func (p *project) importer(f string) string {
 	if role, _ := p.resolver.RoleOf(f); role == graph.RolePage || role == graph.RolePagesPage {
 		return ""
 	}
-	for _, g := range p.files {
-		role, _ := p.resolver.RoleOf(g)
-		if role != graph.RolePage {
-			continue
-		}
-		for _, s := range p.specs[g] {
-			if t, ok := p.Resolve(g, s); ok && t == f {
-				return g
-			}
+	for _, g := range p.back[f] {
+		if role, _ := p.resolver.RoleOf(g); role == graph.RolePage {
+			return g
 		}
 	}
 	return ""

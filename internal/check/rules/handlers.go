@@ -164,7 +164,7 @@ func (p *project) judge() error {
 		if p.ctx.Err() != nil {
 			return p.ctx.Err()
 		}
-		if p.trees[f] == nil {
+		if p.trees[f] == nil || !p.matter[f] {
 			continue
 		}
 		ways = append(ways, p.handlers(in, f)...)
@@ -175,14 +175,14 @@ func (p *project) judge() error {
 			if p.ctx.Err() != nil {
 				return p.ctx.Err()
 			}
-			r := in.Do(flow.Root{Fn: h.fn, Module: h.place.Module, Node: h.place.Node, Args: h.args, Path: h.path})
+			r := in.Do(flow.Root{Fn: h.fn, Module: h.place.Module, Node: h.place.Node, Args: h.args, Path: h.path, Handler: true})
 			p.handled(in, h, r, done)
 		}
 		return nil
 	}
 	// Modules first: what they make at their top are endpoints, too.
 	for _, f := range p.files {
-		if p.trees[f] == nil {
+		if p.trees[f] == nil || !p.matter[f] {
 			continue
 		}
 		m := in.Module(f)

@@ -134,6 +134,9 @@ func (p *project) returned(h handler, r *flow.Run) {
 // swept looks at what a module does at its top, at its components and at its
 // configuration.
 func (p *project) swept(in *flow.Interp, f string, m *flow.Module, role graph.Role, done map[*facts.Node]bool) {
+	if role != graph.RoleConfig && p.tired(in) {
+		return
+	}
 	r := in.Sweep(m)
 	p.visited(r, done)
 	h := handler{kind: "component", file: f, place: flow.Place{Module: m, Node: m.Root}}
@@ -247,7 +250,7 @@ func (p *project) rendered(d *flow.Value, place flow.Place) {
 // logs.
 func (p *project) orphans(in *flow.Interp, done map[*facts.Node]bool) {
 	for _, f := range p.files {
-		if p.trees[f] == nil || p.ctx.Err() != nil {
+		if p.trees[f] == nil || !p.close[f] || p.ctx.Err() != nil || p.tired(in) {
 			continue
 		}
 		m := in.Module(f)
