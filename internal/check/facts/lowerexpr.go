@@ -111,6 +111,7 @@ func (l *lowering) operation(e ast.Expression) *Node {
 		switch e.Operator {
 		case token.LOGICAL_AND, token.LOGICAL_OR, token.COALESCE:
 			kind = Logical
+		default:
 		}
 		return l.node(kind, e, e.Operator.String(), l.expr(e.Left), l.expr(e.Right))
 	case *ast.AssignExpression:
@@ -201,6 +202,7 @@ func isJSX(callee *Node) bool {
 		}
 	case Member:
 		return callee.Str == "createElement" && callee.Kid(0).Is(Ident) && callee.Kids[0].Str == "React"
+	default:
 	}
 	return false
 }

@@ -90,6 +90,7 @@ func (c *call) run() *Value {
 		return c.in.invokeCall(c)
 	case Class:
 		return c.in.construct(c)
+	default:
 	}
 	if v, ok := c.method(); ok {
 		return v
@@ -296,18 +297,18 @@ func (c *call) callbacks(from int, with ...*Value) {
 	}
 }
 
-func (in *Interp) maybe(v *Value, args []*Value, st *state, at *facts.Node, depth int) *Value {
+func (in *Interp) maybe(v *Value, args []*Value, st *state, at *facts.Node, depth int) {
 	if v == nil || depth > 2 {
-		return unknown
+		return
 	}
 	if v.Kind == Function {
 		way := st.fork(Facts{})
-		out := in.invoke(v.Fn, args, nil, way, at)
+		in.invoke(v.Fn, args, nil, way, at)
 		none := st.fork(Facts{})
 		way.ended = false
 		way.facts = none.facts
 		st.merge(way, none)
-		return out
+		return
 	}
 	if v.Kind == Record && v.NS == nil {
 		for _, k := range sortedKeys(v.Props) {
@@ -321,5 +322,4 @@ func (in *Interp) maybe(v *Value, args []*Value, st *state, at *facts.Node, dept
 			in.maybe(e, args, st, at, depth+1)
 		}
 	}
-	return unknown
 }

@@ -50,6 +50,7 @@ func (in *Interp) eval(n *facts.Node, sc *scope, st *state) *Value {
 		return in.eval(n.Kid(0), sc, st)
 	case facts.JSX:
 		return in.element_(n, sc, st)
+	default:
 	}
 	return in.operate(n, sc, st)
 }
@@ -101,6 +102,7 @@ func (in *Interp) operate(n *facts.Node, sc *scope, st *state) *Value {
 		}
 	case facts.Spread:
 		return in.eval(n.Kid(0), sc, st)
+	default:
 	}
 	return unknown
 }

@@ -355,6 +355,7 @@ func (in *Interp) bind(t *facts.Node, v *Value, sc *scope, st *state) {
 		}
 	case facts.Member, facts.Index:
 		in.assign(t, v, sc, st)
+	default:
 	}
 }
 

@@ -86,6 +86,7 @@ func (c *call) overElements() *Value {
 		v = in.invoke(f.Fn, args, nil, way, c.node)
 	case Outside:
 		v = opaque(e)
+	default:
 	}
 	way.ended = false
 	way.facts = c.st.facts
@@ -206,27 +207,7 @@ func (c *call) includes() (*Value, bool) {
 		return truth(strings.Contains(r.Str, a.Str)), true
 	}
 	if r.Kind == List {
-		d := deep(r)
-		v := &Value{T: a.T.and(checkedAll(a)).and(cappedAll(a))}
-		if v.T.impossible {
-			v.T = Facts{}
-		}
-		if len(d.Secrets) > 0 && (a.Bits&(Cred|Chosen) != 0 || len(a.Inputs) > 0) {
-			v.T = v.T.and(fact(FactAuth))
-		}
-		if a.Kind == Text {
-			all := len(r.Items) > 0
-			for _, i := range r.Items {
-				if i.Kind == Text && i.Str == a.Str {
-					return truth(true), true
-				}
-				all = all && i.Kind == Text
-			}
-			if all {
-				return truth(false), true
-			}
-		}
-		return v, true
+		return listed(r, a), true
 	}
 	if r.Bits&Local != 0 {
 		return (&Value{Bits: r.Bits | Counter}).when(Facts{}, fact(FactLimit)), true
@@ -248,4 +229,29 @@ func (c *call) matches() (*Value, bool) {
 	v := opaque(s)
 	v.T = checkedAll(s).and(cappedAll(s))
 	return v, true
+}
+
+// listed is what follows from a list holding something.
+func listed(r, a *Value) *Value {
+	d := deep(r)
+	v := &Value{T: a.T.and(checkedAll(a)).and(cappedAll(a))}
+	if v.T.impossible {
+		v.T = Facts{}
+	}
+	if len(d.Secrets) > 0 && (a.Bits&(Cred|Chosen) != 0 || len(a.Inputs) > 0) {
+		v.T = v.T.and(fact(FactAuth))
+	}
+	if a.Kind == Text {
+		all := len(r.Items) > 0
+		for _, i := range r.Items {
+			if i.Kind == Text && i.Str == a.Str {
+				return truth(true)
+			}
+			all = all && i.Kind == Text
+		}
+		if all {
+			return truth(false)
+		}
+	}
+	return v
 }

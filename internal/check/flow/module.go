@@ -93,6 +93,7 @@ func (in *Interp) hoist(m *Module, s *facts.Node) {
 		in.hoistDeclaration(m, s)
 	case facts.ExprStmt:
 		in.hoistCommon(m, s.Kid(0))
+	default:
 	}
 }
 
@@ -223,6 +224,7 @@ func declared(s *facts.Node) []*facts.Node {
 		if s.Kid(0) != nil {
 			return []*facts.Node{s.Kids[0]}
 		}
+	default:
 	}
 	return nil
 }

@@ -138,6 +138,13 @@ func (c *call) platform(pkg, path string) (*Value, bool) {
 		return v, true
 	case "Boolean":
 		return &Value{T: a.T, F: a.F}, true
+	}
+	return c.objects(path, a)
+}
+
+// objects are the language's functions on objects, promises and times.
+func (c *call) objects(path string, a *Value) (*Value, bool) {
+	switch path {
 	case "Object.assign":
 		out := record()
 		for _, x := range c.args {
@@ -212,6 +219,13 @@ func (c *call) nodes(pkg, path string) (*Value, bool) {
 		if strings.HasSuffix(path, "useState") || strings.HasSuffix(path, "useRef") {
 			return &Value{Kind: List, Items: []*Value{(&Value{}).with(Typed).mark(deep(c.arg(0))), unknown}, F: impossible}, true
 		}
+	}
+	return c.nextjs(pkg, path)
+}
+
+// nextjs are functions of Next.js and of small packages that call one back.
+func (c *call) nextjs(pkg, path string) (*Value, bool) {
+	switch pkg {
 	case "next/dynamic", "@loadable/component":
 		return c.loaded(), true
 	case "next/cache", "next/server":

@@ -286,27 +286,8 @@ func (c *call) errorTexts() {
 
 // fetched are requests over HTTP.
 func (c *call) fetched(pkg, path, last string) (*Value, bool) {
-	var url, opts *Value
-	switch {
-	case pkg == "global" && path == "fetch", pkg == "ofetch" || path == "$fetch" || path == "useFetch", pkg == "ky" || pkg == "got" || pkg == "node-fetch" || pkg == "undici" || pkg == "cross-fetch":
-		url, opts = c.arg(0), c.arg(1)
-	case pkg == "axios":
-		url, opts = c.arg(0), c.arg(2)
-		if last == "default" || last == "request" || last == "axios" {
-			url, opts = c.in.property(c.arg(0), "url"), c.arg(0)
-		} else if c.arg(2).Kind == Nothing {
-			opts = c.arg(1)
-		}
-		if last == "create" {
-			v := *c.foreign(pkg)
-			return &v, true
-		}
-		if c.recv != nil && strings.Contains(c.recv.Str, "create()") && len(c.recv.Args) > 0 {
-			base := c.in.property(c.recv.Args[0], "baseURL")
-			url = concat(base, url)
-			opts = join(opts, c.recv.Args[0])
-		}
-	default:
+	url, opts, ok := c.request(pkg, path, last)
+	if !ok {
 		return nil, false
 	}
 	u := pattern(url)
@@ -354,6 +335,32 @@ func (c *call) fetched(pkg, path, last string) (*Value, bool) {
 		}
 	}
 	return &v, true
+}
+
+// request is the address and the options of a request.
+func (c *call) request(pkg, path, last string) (url, opts *Value, ok bool) {
+	switch {
+	case pkg == "global" && path == "fetch", pkg == "ofetch" || path == "$fetch" || path == "useFetch", pkg == "ky" || pkg == "got" || pkg == "node-fetch" || pkg == "undici" || pkg == "cross-fetch":
+		url, opts = c.arg(0), c.arg(1)
+	case pkg == "axios":
+		url, opts = c.arg(0), c.arg(2)
+		if last == "default" || last == "request" || last == "axios" {
+			url, opts = c.in.property(c.arg(0), "url"), c.arg(0)
+		} else if c.arg(2).Kind == Nothing {
+			opts = c.arg(1)
+		}
+		if last == "create" {
+			return nil, nil, false
+		}
+		if c.recv != nil && strings.Contains(c.recv.Str, "create()") && len(c.recv.Args) > 0 {
+			base := c.in.property(c.recv.Args[0], "baseURL")
+			url = concat(base, url)
+			opts = join(opts, c.recv.Args[0])
+		}
+	default:
+		return nil, nil, false
+	}
+	return url, opts, true
 }
 
 // payload is the body of a request, before it was written as text.

@@ -93,6 +93,7 @@ func (in *Interp) property(o *Value, name string) *Value {
 			return p
 		}
 		return opaque(o)
+	default:
 	}
 	if o.Props != nil {
 		if p, ok := o.Props[name]; ok && p != nil {

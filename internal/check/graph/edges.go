@@ -60,6 +60,7 @@ func inner(s *facts.Node) []Edge {
 			if c, a, b := n.Kid(0), n.Kid(1), n.Kid(2); c.Is(facts.Ident) && c.Str == "URL" && a.Is(facts.Str) && b.Is(facts.Member) && b.Str == "url" {
 				out = append(out, Edge{Spec: a.Str, Node: n, Lazy: true})
 			}
+		default:
 		}
 		return true
 	})

@@ -315,6 +315,7 @@ func (r *Resolver) condition(m *manifest, v jsonx.Value, star string) (string, b
 				return f, true
 			}
 		}
+	default:
 	}
 	return "", false
 }

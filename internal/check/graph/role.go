@@ -3,6 +3,7 @@ package graph
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -111,12 +112,7 @@ func (r *Resolver) bundled(file string) bool {
 	if m == nil || !member(m.json, "bin").IsZero() {
 		return false
 	}
-	for _, tool := range []string{"vite", "react-scripts", "expo", "parcel", "webpack", "@vue/cli-service", "@rsbuild/core", "gatsby", "preact", "@angular/core", "svelte", "vue"} {
-		if m.names(tool) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{"vite", "react-scripts", "expo", "parcel", "webpack", "@vue/cli-service", "@rsbuild/core", "gatsby", "preact", "@angular/core", "svelte", "vue"}, m.names)
 }
 
 // isRoot reports whether a folder is where an app begins.

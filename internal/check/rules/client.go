@@ -86,6 +86,7 @@ func (p *project) isEntry(f string) bool {
 		return !strings.HasPrefix(path.Base(f), "_document") && !strings.HasPrefix(path.Base(f), "_error")
 	case graph.RoleBrowserStart, graph.RoleBrowserEntry:
 		return true
+	default:
 	}
 	switch path.Ext(f) {
 	case ".vue", ".svelte":

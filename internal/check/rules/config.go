@@ -64,7 +64,7 @@ func unwrap(v *flow.Value, depth int) *flow.Value {
 	}
 	if v.Props == nil {
 		for _, a := range v.Args {
-			if u := unwrap(a, depth+1); u.Props != nil && len(u.Props) > 0 {
+			if u := unwrap(a, depth+1); len(u.Props) > 0 {
 				return u
 			}
 		}

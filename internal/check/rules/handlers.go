@@ -82,14 +82,21 @@ func (p *project) handlers(in *flow.Interp, f string) []handler {
 				add(handler{kind: "route", path: route, args: eventArgs(m)}, name)
 			}
 		}
+	default:
 	}
-	if m.Actions {
-		for _, name := range m.Exports() {
-			fn := in.Export(m, name)
-			add(handler{kind: "action", args: p.parameters(fn), unused: !p.used[f+"#"+name] && !p.used[f+"#*"]}, name)
-		}
-	}
+	p.actions(in, m, add)
 	return out
+}
+
+// actions are what a module exports that "use server" opens.
+func (p *project) actions(in *flow.Interp, m *flow.Module, add func(handler, string)) {
+	if !m.Actions {
+		return
+	}
+	for _, name := range m.Exports() {
+		fn := in.Export(m, name)
+		add(handler{kind: "action", args: p.parameters(fn), unused: !p.used[m.File+"#"+name] && !p.used[m.File+"#*"]}, name)
+	}
 }
 
 // edge reports whether a function of pages/api or of a host gets a Request.

@@ -71,6 +71,7 @@ func (p *project) secrets(h handler, r *flow.Run) {
 			if h.kind == "action" || h.kind == "procedure" {
 				p.keyParameter(h, r, e)
 			}
+		default:
 		}
 	}
 	p.returned(h, r)
@@ -157,6 +158,7 @@ func (p *project) swept(in *flow.Interp, f string, m *flow.Module, role graph.Ro
 		}
 	case graph.RoleConfig:
 		p.configuration(in, f, m)
+	default:
 	}
 }
 

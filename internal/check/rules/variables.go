@@ -54,6 +54,7 @@ func variables(t *facts.Node) []variable {
 					add(k.Alt, n)
 				}
 			}
+		default:
 		}
 		return true
 	})
