@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"claviger.dev/claviger/check"
 )
 
 // The exit codes of the contract.
@@ -102,6 +104,12 @@ func Main(ctx context.Context, args []string, env Environment) (code int) {
 			code = crashed(env, cause)
 		}
 	}()
+	if len(args) == 1 && args[0] == check.WorkerArg {
+		if check.ServeWorker(env.Stdin, env.Stdout) != nil {
+			return exitBad
+		}
+		return exitOK
+	}
 	parser, err := newParser(env)
 	if err != nil {
 		fmt.Fprintln(env.Stderr, "claviger:", err)

@@ -12,9 +12,14 @@ import (
 
 	"claviger.dev/claviger/internal/jsonx"
 	"claviger.dev/claviger/keys"
+
+	"claviger.dev/claviger/check"
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == check.WorkerArg {
+		os.Exit(Main(context.Background(), os.Args[1:], OS()))
+	}
 	testscript.Main(m, map[string]func(){
 		"claviger": func() { os.Exit(Main(context.Background(), os.Args[1:], OS())) },
 	})

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,8 @@ import (
 	"claviger.dev/claviger/internal/check/env"
 	"claviger.dev/claviger/internal/check/files"
 	"claviger.dev/claviger/internal/check/report"
+	"claviger.dev/claviger/internal/check/rules"
+	"claviger.dev/claviger/internal/check/worker"
 )
 
 // The vocabulary, under the names of this package.
@@ -136,7 +139,15 @@ func IsURL(target string) bool {
 }
 
 // Standard are the analysers of source code that come with the check.
-func Standard() []Analyzer { return nil }
+// They parse in processes of their own: the running binary, started anew with
+// the one argument WorkerArg, which whoever owns main answers with ServeWorker.
+func Standard() []Analyzer { return []Analyzer{&rules.Analyzer{}} }
+
+// WorkerArg is the argument that makes the binary a worker of the check.
+const WorkerArg = worker.Arg
+
+// ServeWorker parses what comes in and writes the trees, until in ends.
+func ServeWorker(in io.Reader, out io.Writer) error { return worker.Serve(in, out) }
 
 // Rules are the descriptions of all rules: those of the check and those of the
 // analysers, in the order of their ids.

@@ -161,7 +161,7 @@ func (c *call) client(pkg, path, last string) *Value {
 	if c.arg(0).Kind == Unknown && len(c.arg(0).Inputs) > 0 && c.new && pkg == "@google/generative-ai" {
 		v.Bits |= Foreign
 	}
-	if !strings.HasPrefix(pkg, "@ai-sdk/") || strings.HasPrefix(last, "create") {
+	if !strings.HasPrefix(pkg, "@ai-sdk/") || strings.HasPrefix(last, "create") && !strings.Contains(last, "(") {
 		c.in.emit(Construct, c.place(), &Value{Bits: v.Bits, Items: c.args}, c.st).Symbol = pkg
 	}
 	return &v

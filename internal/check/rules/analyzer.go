@@ -282,7 +282,7 @@ func (p *project) coverage() report.Coverage {
 		c.Client[f] = p.way(f)
 	}
 	c.Judged["M-C3"] = fmt.Sprintf("%d files were read, %d of them reach browsers; %d places call a provider.", len(p.texts), len(p.client), p.stats.calls)
-	c.Judged["M-C4"] = fmt.Sprintf("%d handlers were followed, %d of them reach a provider.", p.stats.handlers, p.stats.guarded)
+	c.Judged["M-C4"] = fmt.Sprintf("%d handlers can reach a secret or a provider and were followed; %d of them call a provider.", p.stats.handlers, p.stats.guarded)
 	c.Judged["M-C5"] = fmt.Sprintf("The inputs of %d handlers that reach a provider were followed.", p.stats.guarded)
 	c.Judged["M-C6"] = "What is written to logs and to reporters of errors was followed."
 	c.Judged["M-C8"] = "Props, answers, parameters and caches were followed."
