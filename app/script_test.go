@@ -10,10 +10,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"claviger.dev/claviger/check"
 	"claviger.dev/claviger/internal/jsonx"
 	"claviger.dev/claviger/keys"
-
-	"claviger.dev/claviger/check"
 )
 
 func TestMain(m *testing.M) {
