@@ -39,6 +39,13 @@ need() { # need COMMAND DEBIAN-PACKAGE
   [ "${CI:-}" != true ]
 }
 
+servers() { # the real ones, which the tests start for themselves
+  need redis-server redis-server
+  need git git
+  # Debian keeps PostgreSQL's programs out of PATH.
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need initdb postgresql || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}
+
 tool() { (cd tools && go build -o "$root/.claviger/bin/$1" "$2"); }
 
 lint() {
@@ -92,6 +99,7 @@ browser() {
 
 mkdir -p .claviger
 if wants go; then
+  step 'servers that tests start' servers
   step 'build' go build ./...
   step 'go test ./...' go test ./...
   step 'go test -race ./...' go test -race ./...
