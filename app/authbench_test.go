@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"claviger.dev/claviger"
-	"claviger.dev/claviger/admit"
 	"claviger.dev/claviger/authn/authjs"
 	"claviger.dev/claviger/authn/ticket"
+	"claviger.dev/claviger/gateway"
 	"claviger.dev/claviger/keys"
 	"claviger.dev/claviger/upstream"
 )
@@ -73,7 +73,7 @@ func benchGateway(b *testing.B, provider string, a claviger.Authenticator, now f
 		b.Fatal(err)
 	}
 	b.Cleanup(client.CloseIdle)
-	return newTableGateway(b, a, client, admit.MemoryOptions{Now: now})
+	return newTableGateway(b, a, client, gateway.Options{Now: now})
 }
 
 // BenchmarkAuthenticatedRequest is a whole request through gateway.ServeHTTP with

@@ -21,6 +21,7 @@ import (
 	"claviger.dev/claviger/authn/anonymous"
 	"claviger.dev/claviger/authn/authjs"
 	"claviger.dev/claviger/authn/betterauth"
+	"claviger.dev/claviger/authn/forward"
 	"claviger.dev/claviger/authn/ironsession"
 	"claviger.dev/claviger/authn/jwt"
 	"claviger.dev/claviger/authn/service"
@@ -33,10 +34,11 @@ import (
 const tableOrigin = "https://app.example.com"
 
 // tableColumns are what can be wrong with a credential, in the order of the
-// table. "revoked" waits for the gateway to know blocks.
+// table. "revoked" is a good one whose person was blocked with IssuedBefore, as
+// somebody does who signs a person out everywhere.
 var tableColumns = []string{
 	"valid", "expired", "not yet", "wrong issuer", "wrong audience", "wrong key", "wrong algorithm",
-	"tampered", "truncated", "huge", "rotated, old listed", "rotated, old gone",
+	"tampered", "truncated", "huge", "revoked", "rotated, old listed", "rotated, old gone",
 }
 
 // tableRow is one authenticator.
@@ -73,16 +75,27 @@ func (u *countingUpstream) RoundTrip(context.Context, claviger.Authorized) (*htt
 func tableGateway(t testing.TB, a claviger.Authenticator, now func() time.Time) (*gateway.Gateway, *countingUpstream) {
 	t.Helper()
 	up := &countingUpstream{}
-	return newTableGateway(t, a, up, admit.MemoryOptions{Now: now}), up
+	return newTableGateway(t, a, up, gateway.Options{Now: now}), up
 }
 
-func newTableGateway(t testing.TB, a claviger.Authenticator, up claviger.Upstream, o admit.MemoryOptions) *gateway.Gateway {
+// signedOut are blocks of everybody's credentials from before a moment.
+type signedOut struct{ before time.Time }
+
+func (b signedOut) Find(w claviger.Barred) (claviger.Block, bool) {
+	return claviger.Block{Scope: claviger.BlockUser, Name: w.Pseudonym, IssuedBefore: b.before},
+		w.Principal.Issued.IsZero() || w.Principal.Issued.Before(b.before)
+}
+
+func (signedOut) Changed() <-chan struct{} { return nil }
+
+func newTableGateway(t testing.TB, a claviger.Authenticator, up claviger.Upstream, o gateway.Options) *gateway.Gateway {
 	t.Helper()
 	plans, err := authz.New([]authz.Plan{{Name: "all", Models: []string{"gpt-4.1-mini"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := gateway.New(gateway.Options{Admission: admit.NewMemory(o), Now: o.Now}, gateway.Snapshot{
+	o.Admission = admit.NewMemory(admit.MemoryOptions{Now: o.Now})
+	g, err := gateway.New(o, gateway.Snapshot{
 		Hosts: netx.NewHosts([]string{"app.example.com"}), Origins: gateway.Origins{Exact: []string{tableOrigin}},
 		Authenticators: []claviger.Authenticator{a}, Authorizer: plans, Upstream: up, Prices: admit.DefaultPrices(), MaxBody: 1 << 20,
 		Pseudonym: func(p claviger.Principal) string { return p.Realm + "/" + p.Subject },
@@ -91,6 +104,7 @@ func newTableGateway(t testing.TB, a claviger.Authenticator, up claviger.Upstrea
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(g.Close)
 	return g
 }
 
@@ -134,8 +148,11 @@ func (row *tableRow) cell(t *testing.T, column string, made time.Time) (status i
 	default:
 		token = cmp.Or(row.tokens[column], token)
 	}
-	clock := func() time.Time { return now }
-	g, up := tableGateway(t, row.make(t, clock, secrets...), clock)
+	up, o := &countingUpstream{}, gateway.Options{Now: func() time.Time { return now }}
+	if column == "revoked" {
+		o.Blocks = signedOut{now}
+	}
+	g := newTableGateway(t, row.make(t, o.Now, secrets...), up, o)
 	for range 2 { // once verified, once perhaps remembered
 		w := httptest.NewRecorder()
 		g.ServeHTTP(w, tableRequest(row, token))
@@ -268,7 +285,35 @@ func tableRows(t testing.TB, v *vectors) []tableRow {
 		},
 	})
 	rows = append(rows, jwtRows(t, v)...)
+	rows = append(rows, forwardRow(v))
 	return append(rows, ourRows(t, v, secretsOf)...)
+}
+
+// forwardRow asks an app that knows its sessions and nothing else.
+func forwardRow(v *vectors) tableRow {
+	return tableRow{
+		name: "forward", cookie: "sid", tokens: map[string]string{"valid": v.Secrets["newest"], "old": v.Secrets["oldest"]},
+		none: reasons("what a session says is between the app and itself: it knows the session or not",
+			"expired", "not yet", "wrong issuer", "wrong audience", "wrong algorithm"),
+		make: func(t testing.TB, now func() time.Time, names ...string) claviger.Authenticator {
+			app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				c, err := r.Cookie("sid")
+				known := err == nil && slices.ContainsFunc(names, func(n string) bool { return v.Secrets[n] == c.Value })
+				if !known {
+					w.WriteHeader(http.StatusUnauthorized)
+					return
+				}
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, `{"user":{"id":"ada"}}`)
+			}))
+			t.Cleanup(app.Close)
+			a, err := forward.New(forward.Options{URL: app.URL + "/me", Subject: "user.id", Cookies: []string{"sid"}, Now: now})
+			if err == nil {
+				t.Cleanup(a.CloseIdle)
+			}
+			return made(t)(a, err)
+		},
+	}
 }
 
 // made is for the results of a constructor.
