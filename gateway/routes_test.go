@@ -71,6 +71,15 @@ func (o fakeOwners) List(context.Context, claviger.Principal, claviger.ObjectQue
 	return claviger.ObjectPage{IDs: []string{"obj_1"}}, o.err
 }
 
+// killSwitch keeps out everybody.
+type killSwitch struct{}
+
+func (killSwitch) Find(claviger.Barred) (claviger.Block, bool) {
+	return claviger.Block{Scope: claviger.BlockEveryone}, true
+}
+
+func (killSwitch) Changed() <-chan struct{} { return nil }
+
 // fillSegments puts a name or an id where a path takes one.
 func fillSegments(path string) string {
 	parts := strings.Split(path, "/")
@@ -268,6 +277,7 @@ func routeFaults() []routeFault {
 			s.PerIP = both.snapshot.PerIP
 			limits(&claviger.Error{Code: claviger.CodeRateLimited})(o, s)
 		}, status: 429, code: "rate_limited"},
+		{name: "kill switch", change: func(o *gateway.Options, _ *gateway.Snapshot) { o.Blocks = killSwitch{} }, status: 403, code: "forbidden"},
 		{name: "plan refuses", not: isTickets, change: plan(claviger.Decision{}, nil), status: 403, code: "forbidden"},
 		{name: "plan fails", not: isTickets, change: plan(claviger.Decision{Allow: true}, broken), status: 403, code: "forbidden"},
 		{name: "limits refuse", not: isTickets, change: limits(&claviger.Error{Code: claviger.CodeBudgetExhausted}), status: 429, code: "budget_exhausted"},
@@ -326,6 +336,7 @@ func walkFault(t *testing.T, r *rig, w wayIn, f routeFault) {
 	}
 	g, err := gateway.New(o, s)
 	must(t, err)
+	defer g.Close()
 	req := w.request()
 	if f.request != nil {
 		f.request(r, req)
