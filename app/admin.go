@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"sync"
@@ -20,7 +21,7 @@ type health struct {
 	degraded string
 	notes    []string
 	// problems are asked at each look.
-	problems func() []string
+	problems func(context.Context) []string
 }
 
 func (h *health) setDegraded(why string) {
@@ -42,8 +43,8 @@ func (h *health) drain() {
 }
 
 // state is the answer of readyz: the status, one word, and why.
-func (h *health) state() (status int, word string, reasons []string) {
-	problems := h.problems()
+func (h *health) state(ctx context.Context) (status int, word string, reasons []string) {
+	problems := h.problems(ctx)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	reasons = append(reasons, problems...)
@@ -65,8 +66,8 @@ func adminHandler(h *health, metrics *prometheus.Registry, hosts netx.Hosts) htt
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeStatus(w, http.StatusOK, "alive", nil)
 	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		status, word, reasons := h.state()
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		status, word, reasons := h.state(r.Context())
 		writeStatus(w, status, word, reasons)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))

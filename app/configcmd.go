@@ -27,7 +27,7 @@ func (c configCheckCommand) Run(ctx context.Context, env Environment) error {
 	for _, n := range in.notes {
 		fmt.Fprintln(env.Stderr, "note:", n)
 	}
-	for _, p := range in.problems() {
+	for _, p := range in.problems(ctx) {
 		fmt.Fprintln(env.Stderr, "not ready:", p)
 	}
 	fmt.Fprintln(env.Stderr, "The configuration is good.")

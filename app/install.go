@@ -335,8 +335,8 @@ func (b *builder) remarks() {
 }
 
 // problems are why this installation cannot serve.
-func (in *installation) problems() []string {
-	out := append(in.pool.Problems(), in.storage.problems()...)
+func (in *installation) problems(ctx context.Context) []string {
+	out := append(in.pool.Problems(), in.storage.problems(ctx)...)
 	for _, issuer := range in.issuers {
 		out = append(out, issuer.Problems()...)
 	}

@@ -21,7 +21,7 @@ type limits struct {
 	claviger.Admission
 	// setting is storage.limits as it was opened.
 	setting  string
-	problems func() []string
+	problems func(context.Context) []string
 	// close ends them when no call is under way any more.
 	close func() error
 }
@@ -35,7 +35,7 @@ func openLimits(ctx context.Context, in *installation, log *slog.Logger) (*limit
 	if !ok {
 		return &limits{
 			Admission: admit.NewMemory(admit.MemoryOptions{Now: time.Now}), setting: "memory",
-			problems: func() []string { return nil }, close: func() error { return nil },
+			problems: func(context.Context) []string { return nil }, close: func() error { return nil },
 		}, nil
 	}
 	release, err := alone(ctx, in.storage.engine)
@@ -52,7 +52,7 @@ func openLimits(ctx context.Context, in *installation, log *slog.Logger) (*limit
 	go func() { kept <- m.Keep(keeping) }()
 	return &limits{
 		Admission: m, setting: "memory",
-		problems: func() []string { return nil },
+		problems: func(context.Context) []string { return nil },
 		close: func() error {
 			stop()
 			return errors.Join(<-kept, release())
@@ -72,7 +72,7 @@ func openRedis(ctx context.Context, in *installation, log *slog.Logger) (*limits
 	}
 	l := &limits{
 		Admission: a, setting: in.config.Storage.Limits, close: a.Close,
-		problems: func() []string { return redisProblems(a) },
+		problems: func(ctx context.Context) []string { return redisProblems(ctx, a) },
 	}
 	for _, w := range a.Warnings() {
 		log.Warn("storage.limits: " + w)
@@ -85,8 +85,8 @@ func openRedis(ctx context.Context, in *installation, log *slog.Logger) (*limits
 
 // redisProblems looks at the server, so that readyz is right also before a call
 // has found out.
-func redisProblems(a *redis.Admission) []string {
-	ctx, cancel := context.WithTimeout(context.Background(), pingTime)
+func redisProblems(ctx context.Context, a *redis.Admission) []string {
+	ctx, cancel := context.WithTimeout(ctx, pingTime)
 	defer cancel()
 	list := a.Problems()
 	if err := a.Ping(ctx); err != nil && len(list) == 0 {

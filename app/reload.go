@@ -34,7 +34,7 @@ func (s *running) reload(ctx context.Context) {
 	s.health.setDegraded("")
 	s.health.setNotes(append(slices.Clone(in.notes), s.restarts(in)...))
 	s.log.Info("the configuration was read anew")
-	s.tellProblems()
+	s.tellProblems(ctx)
 }
 
 func closeIdle(list []idler) {

@@ -110,8 +110,8 @@ func (s *running) tripwire() *redact.Tripwire {
 	return nil
 }
 
-func (s *running) problems() []string {
-	return slices.Concat(s.installed().problems(), s.blocks.Problems(), s.limits.problems())
+func (s *running) problems(ctx context.Context) []string {
+	return slices.Concat(s.installed().problems(ctx), s.blocks.Problems(), s.limits.problems(ctx))
 }
 
 // keyChanged tells the operator when the provider refuses a key, or takes it
@@ -157,7 +157,7 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 	for _, n := range s.installed().notes {
 		s.log.Warn(n)
 	}
-	s.tellProblems()
+	s.tellProblems(ctx)
 	s.log.Info("listening", "public", front.Addr().String(), "admin", back.Addr().String(), "environment", cfg.Environment)
 	if s.env.Opened != nil {
 		s.env.Opened("public", front.Addr().String())
@@ -184,8 +184,8 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 		served{s.bounds.server(public, s.log), front}, served{s.bounds.server(admin, s.log), back})
 }
 
-func (s *running) tellProblems() {
-	for _, p := range s.problems() {
+func (s *running) tellProblems(ctx context.Context) {
+	for _, p := range s.problems(ctx) {
 		s.log.Error("not ready: " + p)
 	}
 }

@@ -37,8 +37,8 @@ type storage struct {
 const pingTime = time.Second
 
 // problems says why the database cannot serve.
-func (s *storage) problems() []string {
-	ctx, cancel := context.WithTimeout(context.Background(), pingTime)
+func (s *storage) problems(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, pingTime)
 	defer cancel()
 	if err := s.Ping(ctx); err != nil {
 		return []string{"storage.database is out of reach: " + err.Error()}

@@ -30,5 +30,6 @@ func (s *Store) Alone(ctx context.Context) (release func() error, err error) {
 		}
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	return func() error { return own.Close(context.Background()) }, nil
+	ctx = context.WithoutCancel(ctx)
+	return func() error { return own.Close(ctx) }, nil
 }
