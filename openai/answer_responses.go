@@ -9,6 +9,7 @@ var annotation = aTyped(
 		answerMember{name: "url", is: aString, need: true},
 		answerMember{name: "title", is: aText, fill: `""`},
 	),
+	fileCitation,
 )
 
 var outputText = aType("output_text",
@@ -68,6 +69,7 @@ var outputItem = aTyped(
 			aType("find_in_page", answerMember{name: "url", is: aText}, answerMember{name: "pattern", is: aText}),
 		)},
 	),
+	fileSearchCall,
 	aType("code_interpreter_call",
 		answerMember{name: "id", is: aString, need: true, do: madeItem},
 		answerMember{name: "status", is: aText},
@@ -110,6 +112,7 @@ var echoedTool = aTyped(
 	echoedSearch("web_search_preview"), echoedSearch("web_search_preview_2025_03_11"),
 	aType("code_interpreter", answerMember{name: "container", is: aTyped(aType("auto")), fill: `{"type":"auto"}`}),
 	aType("image_generation"),
+	echoedFileSearch,
 )
 
 func echoedSearch(name string) answerType {
@@ -255,6 +258,9 @@ var responseEvents = []responseEvent{
 	partEvent("response.web_search_call.in_progress"),
 	partEvent("response.web_search_call.searching"),
 	partEvent("response.web_search_call.completed"),
+	partEvent("response.file_search_call.in_progress"),
+	partEvent("response.file_search_call.searching"),
+	partEvent("response.file_search_call.completed"),
 	partEvent("response.code_interpreter_call.in_progress"),
 	partEvent("response.code_interpreter_call.interpreting"),
 	partEvent("response.code_interpreter_call.completed"),

@@ -25,7 +25,7 @@ func aList(elem *answer) *answer { return &answer{kinds: kArray | kNull, elem: e
 func aTyped(types ...answerType) *answer { return &answer{kinds: kObject, types: types} }
 
 func aType(name string, ms ...answerMember) answerType {
-	return answerType{name, &answerObject{append([]answerMember{{name: "type", is: aString, need: true}}, ms...)}}
+	return answerType{name: name, object: &answerObject{append([]answerMember{{name: "type", is: aString, need: true}}, ms...)}}
 }
 
 // aOrText adds text to what an array or object may be.

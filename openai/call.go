@@ -32,6 +32,7 @@ type Request struct {
 	wantsUsage    bool
 	obfuscation   jsonx.Value
 	tools         []broughtTool
+	search        search
 	own           own
 	background    bool
 	// body is the object that describes the body, nil for none.
@@ -44,7 +45,7 @@ type Request struct {
 
 // own says which members the caller sent that the server may also inject, so
 // that they may come back.
-type own struct{ instructions, prompt, user, metadata bool }
+type own struct{ instructions, prompt, user, metadata, search bool }
 
 // broughtTool is a kind of tool and where it was first named.
 type broughtTool struct{ kind, param string }
@@ -140,6 +141,7 @@ func (w *walker) whole() error {
 	if r.streamOptions && !r.call.Stream {
 		return w.invalid("stream_options", "Allowed only together with stream")
 	}
+	w.limitSearches()
 	if r.call.Model == "" && !r.row.modelless {
 		r.call.Model = moderationModel
 		w.name("model")

@@ -127,7 +127,7 @@ func (f *formFields) add(o *object, name string, list bool, text string) error {
 	switch {
 	case list && x.scalar.IsZero() && x.members == nil:
 		x.elems = append(x.elems, v)
-	case nested && x.scalar.IsZero() && x.elems == nil:
+	case nested && x.scalar.IsZero() && x.elems == nil && !x.has(sub):
 		x.members = append(x.members, jsonx.Member{Name: sub, Value: v})
 	case !list && !nested && x.scalar.IsZero() && x.elems == nil && x.members == nil:
 		x.scalar = v
@@ -164,6 +164,10 @@ func fieldValue(s *shape, text string) jsonx.Value {
 		return v
 	}
 	return jsonx.String(text)
+}
+
+func (x *formField) has(member string) bool {
+	return slices.ContainsFunc(x.members, func(m jsonx.Member) bool { return m.Name == member })
 }
 
 func (f *formFields) named(name string) *formField {

@@ -16,6 +16,15 @@ var inputText = variant{name: "input_text", object: &object{fields: []field{
 
 var inputImage = variant{name: "input_image", object: &object{fields: []field{
 	{name: "type", is: anyString, need: true},
+	{name: "image_url", is: imageURL, take: takeGiven},
+	{name: "detail", is: imageDetail},
+	{name: "file_id", is: imageFile, take: takeGiven},
+	noBreakpoint,
+}, end: eitherImage}}
+
+// sentImage comes whole.
+var sentImage = variant{name: "input_image", object: &object{fields: []field{
+	{name: "type", is: anyString, need: true},
 	{name: "image_url", is: imageURL, need: true},
 	{name: "detail", is: imageDetail},
 	{name: "file_id", rule: refuse, why: whyStored},
@@ -131,7 +140,7 @@ var inputItem = &shape{kinds: kObject, union: &union{tag: "type", absent: untype
 	{name: "reasoning", object: reasoningItem},
 	{name: "web_search_call", object: searchItem},
 	{name: "item_reference", object: itemReference},
-	{name: "file_search_call", why: whyHosted},
+	{name: "file_search_call", object: fileSearchItem},
 	{name: "computer_call", why: whyHosted},
 	{name: "computer_call_output", why: whyHosted},
 	{name: "code_interpreter_call", why: whyHosted},
@@ -195,7 +204,7 @@ func responsesMembers() []field {
 		{name: "tools", is: orNull(list(responsesTool, 0, maxTools)), counts: true},
 		{name: "tool_choice", is: responsesToolChoice},
 		{name: "parallel_tool_calls", is: boolean},
-		{name: "max_tool_calls", is: integer},
+		{name: "max_tool_calls", is: orNull(bounded(0, maxToolCalls)), take: takeMaxToolCalls},
 		{name: "include", is: orNull(list(&shape{kinds: kString, check: checkInclude}, 0, 16))},
 		{name: "truncation", is: oneOf("auto", "disabled")},
 		{name: "background", is: boolean, take: takeBackground},
@@ -215,7 +224,7 @@ var prompt = orNull(members(
 	field{name: "version", is: nullString},
 	field{name: "variables", is: &shape{
 		kinds: kObject | kNull, most: 64,
-		each: or(anyString, tagged("type", inputText, inputImage, inputFile)),
+		each: or(anyString, tagged("type", inputText, sentImage, inputFile)),
 	}},
 ))
 

@@ -100,7 +100,7 @@ var responsesTool = tagged("type",
 	variant{name: "web_search_preview_2025_03_11", object: webSearchPreview},
 	variant{name: "code_interpreter", object: codeInterpreter},
 	variant{name: "image_generation", object: imageGeneration},
-	variant{name: "file_search", why: whyHosted},
+	variant{name: "file_search", object: fileSearch},
 	variant{name: "computer", why: whyHosted},
 	variant{name: "computer_use", why: whyHosted},
 	variant{name: "computer_use_preview", why: whyHosted},
@@ -116,7 +116,7 @@ var responsesTool = tagged("type",
 // Tools are the types of tools that a policy can allow. function and custom are
 // run by the caller; the others cost money of their own.
 func Tools() []string {
-	return []string{"function", "custom", "web_search", "web_search_preview", "code_interpreter", "image_generation"}
+	return []string{"function", "custom", "web_search", "web_search_preview", "code_interpreter", "image_generation", "file_search"}
 }
 
 var namedTool = &object{fields: []field{
@@ -138,7 +138,7 @@ var chosenTools = []variant{
 	{name: "web_search_preview_2025_03_11", object: hostedChoice("web_search_preview")},
 	{name: "code_interpreter", object: hostedChoice("code_interpreter")},
 	{name: "image_generation", object: hostedChoice("image_generation")},
-	{name: "file_search", why: whyHosted},
+	{name: "file_search", object: hostedChoice("file_search")},
 	{name: "computer", why: whyHosted},
 	{name: "computer_use", why: whyHosted},
 	{name: "computer_use_preview", why: whyHosted},

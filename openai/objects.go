@@ -115,7 +115,7 @@ func (r *Request) shown() own {
 	p := r.policy
 	return own{
 		instructions: p.ClientInstructions, prompt: len(p.Prompts) > 0,
-		user: p.User == "forward", metadata: p.Metadata == "forward",
+		user: p.User == "forward", metadata: p.Metadata == "forward", search: p.allowsTool("file_search"),
 	}
 }
 
@@ -145,7 +145,13 @@ func (r *Request) growth() int64 {
 // note remembers what an answer, or the event of a stream, made: end says that
 // nothing follows.
 func (r *Request) note(b *rebuild, end bool) {
-	if !b.keeping || b.objectID == "" && len(b.items) == 0 {
+	if !b.keeping {
+		return
+	}
+	if r.row.makesFile && b.fileID != "" {
+		r.made.refs = append(r.made.refs, claviger.ObjectRef{Kind: KindFile, ID: b.fileID, Param: "id"})
+	}
+	if b.objectID == "" && len(b.items) == 0 {
 		return
 	}
 	tokens, output := claviger.AddMicros(r.call.MaxInput, r.call.MaxOutput), r.call.MaxOutput
@@ -153,15 +159,38 @@ func (r *Request) note(b *rebuild, end bool) {
 		tokens = claviger.AddMicros(b.units.Get(claviger.UnitInput), b.units.Get(claviger.UnitOutput))
 		output = b.units.Get(claviger.UnitOutput)
 	}
+	if !remembers(r.row.makes) {
+		tokens = 0
+	}
 	if r.row.makes != "" && b.objectID != "" && (r.made.id == "" || end && tokens != r.made.held) {
 		r.made.refs = append(r.made.refs, claviger.ObjectRef{
-			Kind: r.row.makes, ID: b.objectID, Param: "id", Tokens: tokens - r.made.held,
+			Kind: r.row.makes, ID: b.objectID, Param: "id", Parent: r.parent(), Tokens: tokens - r.made.held,
 		})
 		r.made.id, r.made.held = b.objectID, tokens
 	}
 	if end && r.row.makesItems {
 		r.noteItems(b, output)
 	}
+}
+
+// remembers tells the kinds whose objects bring what they were made of to every
+// call that refers to them. What is in a file comes by other ways.
+func remembers(kind string) bool {
+	switch kind {
+	case KindFile, KindUpload, KindUploadPart, KindVectorStore, KindFileBatch:
+		return false
+	default:
+		return true
+	}
+}
+
+// parent is the object that the path names, to which belongs what is made below
+// it.
+func (r *Request) parent() string {
+	if len(r.row.ids) == 0 {
+		return ""
+	}
+	return r.call.Objects[0].ID
 }
 
 func (r *Request) noteItems(b *rebuild, tokens int64) {

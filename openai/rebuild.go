@@ -27,6 +27,9 @@ type answer struct {
 type answerType struct {
 	name   string
 	object *answerObject
+	// found says that it tells of files: it comes back to those who asked for a
+	// search in stores of their own.
+	found bool
 }
 
 // answerObject lists what may come back of an object, in the order in which
@@ -58,9 +61,10 @@ const (
 	sequence
 	// padding passes it on: it is another one in each event, and means nothing.
 	padding
-	// madeObject and madeItem pass an id on, and note what was made.
+	// madeObject, madeItem and madeFile pass an id on, and note what was made.
 	madeObject
 	madeItem
+	madeFile
 	// ownRole passes a role on: that of the server to callers who may write for
 	// it.
 	ownRole
@@ -102,6 +106,7 @@ type rebuild struct {
 	keeping  bool
 	objectID string
 	items    []string
+	fileID   string
 	// holes are the values of this event that the next one may have others of,
 	// kept while noting is set; lost says that one of them was taken back.
 	holes        []hole
@@ -172,18 +177,18 @@ func (b *rebuild) dict(c *jsonx.Cursor, each *answer) bool {
 
 // typed finds the member "type", which a second cursor reads ahead.
 func (b *rebuild) typed(c *jsonx.Cursor, types []answerType) bool {
-	if o := chooseType(*c, types); o != nil {
-		return b.object(c, o)
+	if t := chooseType(*c, types); t != nil && (!t.found || b.own.search) {
+		return b.object(c, t.object)
 	}
 	c.Skip()
 	return false
 }
 
-func chooseType(ahead jsonx.Cursor, types []answerType) *answerObject {
+func chooseType(ahead jsonx.Cursor, types []answerType) *answerType {
 	t := typeOf(ahead)
 	for i := range types {
 		if t.Is(types[i].name) {
-			return types[i].object
+			return &types[i]
 		}
 	}
 	return nil
@@ -289,7 +294,7 @@ func (b *rebuild) member(c *jsonx.Cursor, m *answerMember) bool {
 		ok = b.fault(c)
 	case usage, chunkUsage:
 		ok = b.usage(c, m)
-	case madeObject, madeItem:
+	case madeObject, madeItem, madeFile:
 		ahead := *c
 		if ok = b.value(c, m.is); ok {
 			b.made(m.do, ahead)
@@ -320,11 +325,14 @@ func (b *rebuild) made(do handling, id jsonx.Cursor) {
 		return
 	}
 	s := strings.Clone(id.Value().Str())
-	if do == madeObject {
+	switch do {
+	case madeObject:
 		b.objectID = s
-		return
+	case madeFile:
+		b.fileID = s
+	default:
+		b.items = append(b.items, s)
 	}
-	b.items = append(b.items, s)
 }
 
 // ofCaller tells the roles that speak for the caller or the model.

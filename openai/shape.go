@@ -67,8 +67,10 @@ type shape struct {
 // object lists the members of an object.
 type object struct {
 	fields []field
-	// gate judges the object as such, before its members are read.
+	// gate judges the object as such, before its members are read, and end when
+	// they are: seen has a bit for each field that came.
 	gate func(w *walker) error
+	end  func(w *walker, o *object, seen uint64) error
 }
 
 // rule says what becomes of a member.
@@ -355,7 +357,16 @@ func (w *walker) members(c *jsonx.Cursor, o *object) error {
 			return w.invalid(f.name, cmp.Or(f.missing, "This member is required"))
 		}
 	}
+	if o.end != nil {
+		return o.end(w, o, seen)
+	}
 	return nil
+}
+
+// saw reports whether a field is among those that came.
+func (o *object) saw(seen uint64, name string) bool {
+	i := o.find(name, 0)
+	return i >= 0 && seen&(1<<i) != 0
 }
 
 // find looks a name up, beginning at the field after the last one found,

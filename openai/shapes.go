@@ -138,6 +138,7 @@ var (
 	whyInstructions = refusal{claviger.CodeForbidden, "Instructions are the server's: leave this member out"}
 	whyPrompt       = refusal{claviger.CodeForbidden, "This stored prompt is not allowed"}
 	whyConfigured   = refusal{claviger.CodeForbidden, "This member is not allowed here"}
+	whyPurpose      = refusal{claviger.CodeForbidden, "Files of this purpose are not allowed: user_data, assistants and vision are"}
 	whyBackground   = refusal{claviger.CodeForbidden, "Background responses are not allowed"}
 )
 

@@ -28,6 +28,12 @@ const (
 	KindItem         = "item"
 	KindConversation = "conversation"
 	KindCompletion   = "completion"
+
+	KindFile        = "file"
+	KindUpload      = "upload"
+	KindUploadPart  = "upload_part"
+	KindVectorStore = "vector_store"
+	KindFileBatch   = "file_batch"
 )
 
 const (
@@ -74,8 +80,9 @@ type Row struct {
 	// as it comes. An endpoint that may answer either way has both, and the
 	// request says which.
 	media []string
-	// makesItems says that the answer's items become the caller's too.
-	makesItems bool
+	// makesItems says that the answer's items become the caller's too, and
+	// makesFile the file in it.
+	makesItems, makesFile bool
 	// answer is what comes back in JSON; nil for an endpoint that never does.
 	answer *answer
 	// generates says that the endpoint makes text, so that output is capped and
@@ -146,8 +153,13 @@ func (r *Row) Local() bool { return r.answer == nil && r.media == nil && r.Lists
 // configuration, each with its place as "messages[].content[].text".
 func Members(row *Row) []string {
 	var out []string
-	if row.object != nil {
-		out = row.object.list("", out)
+	for _, o := range []*object{row.object, row.form} {
+		if o != nil {
+			out = o.list("", out)
+		}
+	}
+	for _, f := range row.files {
+		out = append(out, f.name)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
@@ -162,7 +174,10 @@ type index struct {
 	varied map[int][][]*Row
 }
 
-var table = newIndex(slices.Concat(generationRows, responseRows, conversationRows, completionRows))
+var table = newIndex(slices.Concat(
+	generationRows, responseRows, conversationRows, completionRows,
+	fileRows, uploadRows, vectorStoreRows, storeFileRows,
+))
 
 func newIndex(rows []*Row) *index {
 	x := &index{rows: rows, plain: map[string][]*Row{}, varied: map[int][][]*Row{}}

@@ -46,7 +46,7 @@ func (r *Request) imageBound() int64 {
 
 // inputBound is an upper bound on the input tokens.
 func (r *Request) inputBound() int64 {
-	return r.textBytes - r.imageBytes + r.imageBound() + fixedTokens + r.brought
+	return r.textBytes - r.imageBytes + r.imageBound() + r.foundBound() + fixedTokens + r.brought
 }
 
 // inputEstimate is what the input probably was.
@@ -64,7 +64,7 @@ func (r *Request) capInput(c *claviger.Call, limit int64) error {
 		return nil
 	}
 	text := r.textBytes - r.imageBytes
-	if r.policy.Tokens != nil && text/maxTokenBytes <= limit && r.imageBound()+r.brought < limit {
+	if r.policy.Tokens != nil && text/maxTokenBytes <= limit && r.imageBound()+r.foundBound()+r.brought < limit {
 		if n := r.countInput(); n < c.MaxInput {
 			c.MaxInput, r.counted = n, n
 		}
@@ -95,7 +95,7 @@ func (r *Request) countInput() int64 {
 	if n < 0 {
 		return r.inputBound()
 	}
-	return n + t.plain + r.imageBound() + fixedTokens + r.brought
+	return n + t.plain + r.imageBound() + r.foundBound() + fixedTokens + r.brought
 }
 
 // textCounter gathers names and strings; numbers count as a token each, which
