@@ -195,7 +195,7 @@ func TestExamplesOfTheDocument(t *testing.T) {
 			text := at(x, "response").Str()
 			r := request(t, path, []byte(body))
 			if !strings.HasPrefix(text, "{") || strings.Contains(text, `"file_search"`) {
-				continue // streams, and a tool that no policy can allow
+				continue // streams, and what comes back to those alone who asked for a search
 			}
 			out, _, err := r.Answer([]byte(text))
 			if err != nil {
