@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,13 @@ func made(t *testing.T, r *rig, who string) things {
 	}
 	_, rest, _ := strings.Cut(a.body, `"data":[`)
 	th[openai.KindItem] = field(strings.TrimSuffix(rest, "]"), "id")
+	a = r.post("/v1/files", formOf(t, "file", "my secret plan of "+who, "purpose", "vision"), "Authorization", r.ticket(who), "Content-Type", formType)
+	th[openai.KindFile] = field(a.body, "id")
+	th[openai.KindUpload] = create("/v1/uploads", `{"filename":"plan.txt","mime_type":"text/plain","purpose":"vision","bytes":`+strconv.Itoa(len(partText))+`}`)
+	a = r.post("/v1/uploads/"+th[openai.KindUpload]+"/parts", formOf(t, "data", partText), "Authorization", r.ticket(who), "Content-Type", formType)
+	th[openai.KindUploadPart] = field(a.body, "id")
+	th[openai.KindVectorStore] = create("/v1/vector_stores", `{"name":"secret plans","file_ids":["`+th[openai.KindFile]+`"]}`)
+	th[openai.KindFileBatch] = create("/v1/vector_stores/"+th[openai.KindVectorStore]+"/file_batches", `{"file_ids":["`+th[openai.KindFile]+`"]}`)
 	return th
 }
 
@@ -90,7 +98,46 @@ var pathSamples = []sample{
 	{"chat.completions.update", "/chat/completions/{completion}", `{"metadata":{"a":"b"}}`},
 	{"chat.completions.delete", "/chat/completions/{completion}", ""},
 	{"chat.completions.messages", "/chat/completions/{completion}/messages", ""},
+	{"files.retrieve", "/files/{file}", ""},
+	{"files.content", "/files/{file}/content", ""},
+	{"files.delete", "/files/{file}", ""},
+	{"uploads.parts", "/uploads/{upload}/parts", formSample},
+	{"uploads.complete", "/uploads/{upload}/complete", `{"part_ids":["{own upload_part}"]}`},
+	{"uploads.cancel", "/uploads/{upload}/cancel", ""},
+	{"vector_stores.retrieve", "/vector_stores/{vector_store}", ""},
+	{"vector_stores.update", "/vector_stores/{vector_store}", `{"name":"other plans"}`},
+	{"vector_stores.delete", "/vector_stores/{vector_store}", ""},
+	{"vector_stores.search", "/vector_stores/{vector_store}/search", `{"query":"plan"}`},
+	{"vector_stores.files.create", "/vector_stores/{vector_store}/files", `{"file_id":"{own file}"}`},
+	{"vector_stores.files.list", "/vector_stores/{vector_store}/files", ""},
+	{"vector_stores.files.retrieve", "/vector_stores/{vector_store}/files/{own file}", ""},
+	{"vector_stores.files.retrieve", "/vector_stores/{own vector_store}/files/{file}", ""},
+	{"vector_stores.files.update", "/vector_stores/{vector_store}/files/{own file}", `{"attributes":{"a":1}}`},
+	{"vector_stores.files.update", "/vector_stores/{own vector_store}/files/{file}", `{"attributes":{"a":1}}`},
+	{"vector_stores.files.content", "/vector_stores/{vector_store}/files/{own file}/content", ""},
+	{"vector_stores.files.content", "/vector_stores/{own vector_store}/files/{file}/content", ""},
+	{"vector_stores.files.delete", "/vector_stores/{vector_store}/files/{own file}", ""},
+	{"vector_stores.file_batches.create", "/vector_stores/{vector_store}/file_batches", `{"file_ids":["{own file}"]}`},
+	{"vector_stores.file_batches.retrieve", "/vector_stores/{vector_store}/file_batches/{own file_batch}", ""},
+	{"vector_stores.file_batches.retrieve", "/vector_stores/{own vector_store}/file_batches/{file_batch}", ""},
+	{"vector_stores.file_batches.files", "/vector_stores/{vector_store}/file_batches/{own file_batch}/files", ""},
+	{"vector_stores.file_batches.files", "/vector_stores/{own vector_store}/file_batches/{file_batch}/files", ""},
+	{"vector_stores.file_batches.cancel", "/vector_stores/{vector_store}/file_batches/{own file_batch}/cancel", ""},
+	{"vector_stores.file_batches.cancel", "/vector_stores/{own vector_store}/file_batches/{file_batch}/cancel", ""},
 }
+
+// formSample stands for a form with a part of an upload.
+const formSample = "form"
+
+func (s sample) headers(t *testing.T, body string) (string, []string) {
+	if body == formSample {
+		return formOf(t, "data", partText), []string{"Content-Type", formType}
+	}
+	return body, nil
+}
+
+// endsBefore are endpoints that the provider itself refuses for what is over.
+var endsBefore = []string{"responses.cancel", "uploads.cancel", "vector_stores.file_batches.cancel"}
 
 // fieldSamples are requests at every place of a body where an id may stand; the
 // place is that of openai.References.
@@ -104,7 +151,24 @@ var fieldSamples = []struct {
 	{"input[].id", sample{"responses", "/responses", `{"model":"gpt-4.1-mini","input":[{"role":"user","content":"x"},{"type":"item_reference","id":"{item}"}]}`}},
 	{"items[].id", sample{"conversations.create", "/conversations", `{"items":[{"type":"item_reference","id":"{item}"}]}`}},
 	{"items[].id", sample{"conversations.items.create", "/conversations/{own conversation}/items", `{"items":[{"type":"item_reference","id":"{item}"}]}`}},
+	{"input[].content[].file_id", sample{"responses", "/responses", `{"model":"gpt-4.1-mini","input":[{"role":"user","content":[` + imageByID + `]}]}`}},
+	{"input[].output[].file_id", sample{"responses", "/responses", `{"model":"gpt-4.1-mini","input":[` + calledBefore + `,{"type":"function_call_output","call_id":"c","output":[` + imageByID + `]}]}`}},
+	{"tools[].vector_store_ids[]", sample{"responses", "/responses", `{"model":"gpt-4.1-mini","input":"plan","tools":[{"type":"file_search","vector_store_ids":["{own vector_store}","{vector_store}"]}]}`}},
+	{"items[].content[].file_id", sample{"conversations.create", "/conversations", `{"items":[{"role":"user","content":[` + imageByID + `]}]}`}},
+	{"items[].output[].file_id", sample{"conversations.create", "/conversations", `{"items":[{"type":"function_call_output","call_id":"c","output":[` + imageByID + `]}]}`}},
+	{"items[].content[].file_id", sample{"conversations.items.create", "/conversations/{own conversation}/items", `{"items":[{"role":"user","content":[` + imageByID + `]}]}`}},
+	{"items[].output[].file_id", sample{"conversations.items.create", "/conversations/{own conversation}/items", `{"items":[{"type":"function_call_output","call_id":"c","output":[` + imageByID + `]}]}`}},
+	{"part_ids[]", sample{"uploads.complete", "/uploads/{own upload}/complete", `{"part_ids":["{upload_part}"]}`}},
+	{"file_ids[]", sample{"vector_stores.create", "/vector_stores", `{"file_ids":["{own file}","{file}"]}`}},
+	{"file_id", sample{"vector_stores.files.create", "/vector_stores/{own vector_store}/files", `{"file_id":"{file}"}`}},
+	{"file_ids[]", sample{"vector_stores.file_batches.create", "/vector_stores/{own vector_store}/file_batches", `{"file_ids":["{file}"]}`}},
+	{"files[].file_id", sample{"vector_stores.file_batches.create", "/vector_stores/{own vector_store}/file_batches", `{"files":[{"file_id":"{file}"}]}`}},
 }
+
+const (
+	imageByID    = `{"type":"input_image","file_id":"{file}"}`
+	calledBefore = `{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}`
+)
 
 func (s sample) with(theirs, own things) (path, body string) {
 	var pairs []string
@@ -154,7 +218,8 @@ func TestOwnership(t *testing.T) {
 		for who, theirs := range map[string]things{"somebody else's": ada, "nobody's": nobody} {
 			path, body := s.with(theirs, bob)
 			before := r.calls()
-			a := r.send(row.Method, path, body, "Authorization", r.ticket("bob"))
+			body, headers := s.headers(t, body)
+			a := r.send(row.Method, path, body, append(headers, "Authorization", r.ticket("bob"))...)
 			if a.status != http.StatusNotFound || a.code() != "not_found" || r.calls() != before {
 				t.Errorf("%s %s with %s: %d %s, %d calls", s.endpoint, place, who, a.status, a.body, r.calls()-before)
 			}
@@ -201,17 +266,21 @@ func reachesOwn(t *testing.T, r *rig, samples []sample, own things) {
 		}
 		return last(b) - last(a)
 	})
+	completed := false
 	for _, s := range samples {
 		row := rowNamed(s.endpoint)
 		path, body := s.with(own, own)
-		a := r.send(row.Method, path, body)
-		// Only what runs in the background can be cancelled: that is the
-		// provider's own word.
-		if want := map[bool]int{true: http.StatusBadRequest, false: http.StatusOK}[s.endpoint == "responses.cancel"]; a.status != want {
+		body, headers := s.headers(t, body)
+		a := r.send(row.Method, path, body, headers...)
+		switch over := a.status == http.StatusBadRequest && slices.Contains(endsBefore, s.endpoint); {
+		case s.endpoint == "uploads.complete" && a.status == http.StatusBadRequest && completed:
+			// There is one way to complete an upload, and it was gone.
+		case a.status != http.StatusOK && !over:
 			t.Errorf("the owner at %s %s: %d %s", s.endpoint, path, a.status, a.body)
 		}
+		completed = completed || s.endpoint == "uploads.complete"
 	}
-	for _, s := range []string{"/v1/responses/" + own[openai.KindResponse], "/v1/conversations/" + own[openai.KindConversation], "/v1/chat/completions/" + own[openai.KindCompletion]} {
+	for _, s := range []string{"/v1/files/" + own[openai.KindFile], "/v1/vector_stores/" + own[openai.KindVectorStore], "/v1/vector_stores/" + own[openai.KindVectorStore] + "/file_batches/" + own[openai.KindFileBatch], "/v1/responses/" + own[openai.KindResponse], "/v1/conversations/" + own[openai.KindConversation], "/v1/chat/completions/" + own[openai.KindCompletion]} {
 		before := r.calls()
 		if a := r.send(http.MethodGet, s, ""); a.status != http.StatusNotFound || r.calls() != before {
 			t.Errorf("%s after it was deleted: %d, %d calls", s, a.status, r.calls()-before)
