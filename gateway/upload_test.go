@@ -255,7 +255,7 @@ func TestFileSearch(t *testing.T) {
 			}
 		}
 	}
-	if a := ask("3", ""); a.status != http.StatusBadRequest || a.code() != string(claviger.CodeInvalidInput) {
+	if a := ask("3", ""); a.status != http.StatusBadRequest || a.code() != string(claviger.CodeInvalidInput) || !strings.Contains(a.body, `"param":"tools"`) {
 		t.Errorf("12,288 tokens of results within 10,000: %d %s", a.status, a.body)
 	}
 	if a := ask("1", `,"max_tool_calls":3`); a.status != http.StatusBadRequest {

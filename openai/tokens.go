@@ -18,7 +18,9 @@ import (
 //	every other             4,096
 //
 // by OpenAI's guide on images and vision: at most eight tiles, or 1,536 patches
-// (2,500 for newer models) times at most 2.46 and 1.62.
+// (2,500 for newer models) times at most 2.46 and 1.62. What a file search finds
+// counts as many results as it may find, each as long as a piece of a file can be,
+// times the tool calls that the response may make.
 const (
 	imageTokens         = 4096
 	imageTokensOriginal = 16384
@@ -71,6 +73,12 @@ func (r *Request) capInput(c *claviger.Call, limit int64) error {
 	}
 	if c.MaxInput <= limit {
 		return nil
+	}
+	if r.foundBound() > limit {
+		return &claviger.Error{
+			Code: claviger.CodeInvalidInput, Param: "tools",
+			Detail: "A file search may find more than the " + itoa(int(limit)) + " tokens that are allowed: send a lower max_num_results or max_tool_calls",
+		}
 	}
 	return &claviger.Error{
 		Code: claviger.CodeInvalidInput, Param: r.row.input,
