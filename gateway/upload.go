@@ -121,12 +121,12 @@ func gatherFile(part *multipart.Part) (*openai.File, error) {
 		n, err := part.Read(piece[len(piece):cap(piece)])
 		piece = piece[:len(piece)+n]
 		f.Size += int64(n)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, formError(err)
-		}
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			f.Content = append(f.Content, piece)
 			return f, nil
+		}
+		if err != nil {
+			return nil, formError(err)
 		}
 		if len(piece) == cap(piece) {
 			f.Content = append(f.Content, piece)

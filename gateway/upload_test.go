@@ -61,7 +61,8 @@ func TestUploadIsWrittenAnew(t *testing.T) {
 	content := strings.Repeat("words \r\n--"+formBoundary+"x", 9000)
 	sum := sha256.Sum256([]byte(content))
 	want := []openaitest.Part{
-		{Name: "purpose", Size: 6, Value: "vision"}, {Name: "expires_after[anchor]", Size: 10, Value: "created_at"},
+		{Name: "purpose", Size: 6, Value: "vision"},
+		{Name: "expires_after[anchor]", Size: 10, Value: "created_at"},
 		{Name: "expires_after[seconds]", Size: 4, Value: "3600"},
 		{Name: "file", FileName: "my_plan.txt", Type: "text/plain", Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])},
 	}

@@ -85,7 +85,9 @@ func TestFormIsWrittenAnew(t *testing.T) {
 	file := filePart("file", "a.txt", "text/plain; charset=utf-8", "one ", "", "two")
 	purpose, anchor, seconds := fieldPart("purpose", "user_data"), fieldPart("expires_after[anchor]", "created_at"), fieldPart("expires_after[seconds]", "3600")
 	want := []sentPart{
-		{"purpose", "", "", "user_data"}, {"expires_after[anchor]", "", "", "created_at"}, {"expires_after[seconds]", "", "", "3600"},
+		{"purpose", "", "", "user_data"},
+		{"expires_after[anchor]", "", "", "created_at"},
+		{"expires_after[seconds]", "", "", "3600"},
 		{"file", "a.txt", "text/plain", "one two"},
 	}
 	for _, parts := range [][]openai.Part{
