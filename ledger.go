@@ -7,6 +7,10 @@ type UsageSum struct {
 	By string
 	// Calls counts all of them, also those that were refused.
 	Calls int64
+	// Refused are those of Calls that were answered with a status from 400 on.
+	Refused int64
+	// Estimated are those of Calls whose units are an estimate.
+	Estimated int64
 	// Units are the sums of the metered things, each kind at most once.
 	Units Units
 	// Cost has one sum for each currency.

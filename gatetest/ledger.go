@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,8 +22,9 @@ type Ledger interface {
 	SweepUsage(ctx context.Context, before time.Time) (int64, error)
 }
 
-// UsageLedger is the conformance suite of a ledger.
-func UsageLedger(t *testing.T, open OpenStore[Ledger]) {
+// UsageLedger is the conformance suite of a ledger. two opens the same one
+// twice, as two processes do; nil where that cannot be.
+func UsageLedger(t *testing.T, open OpenStore[Ledger], two func(t *testing.T) (a, b Ledger)) {
 	runStore(t, open, []storeCase[Ledger]{
 		{"sums", sums},
 		{"from and to", fromTo},
@@ -31,8 +33,16 @@ func UsageLedger(t *testing.T, open OpenStore[Ledger]) {
 		{"erase and sweep", eraseAndSweep},
 		{"large numbers", largeNumbers},
 		{"hostile texts", hostileEvents},
-		{"many at once", manyEvents},
+		{"sums are kept, and not calls", sumsAlone},
+		{"many at once", func(t *testing.T, s Ledger) { manyEvents(t, s, s) }},
 		{"context ended", ledgerEnded},
+	})
+	t.Run("two connections", func(t *testing.T) {
+		if two == nil {
+			t.Skip("this store is one process's")
+		}
+		a, b := two(t)
+		manyEvents(t, a, b)
 	})
 	t.Run("opened again", func(t *testing.T) {
 		s, again := open(t)
@@ -74,7 +84,14 @@ func sum(t *testing.T, s Ledger, by claviger.UsageBy) []claviger.UsageSum {
 func looks(sums []claviger.UsageSum) string {
 	var out strings.Builder
 	for _, s := range sums {
-		fmt.Fprintf(&out, "%s: %d calls, %d in, %d out", s.By, s.Calls, s.Units.Get(claviger.UnitInput), s.Units.Get(claviger.UnitOutput))
+		fmt.Fprintf(&out, "%s: %d calls", s.By, s.Calls)
+		if s.Refused > 0 {
+			fmt.Fprintf(&out, " (%d refused)", s.Refused)
+		}
+		if s.Estimated > 0 {
+			fmt.Fprintf(&out, " (%d estimated)", s.Estimated)
+		}
+		fmt.Fprintf(&out, ", %d in, %d out", s.Units.Get(claviger.UnitInput), s.Units.Get(claviger.UnitOutput))
 		for _, m := range s.Cost {
 			fmt.Fprintf(&out, ", %d %s", m.Micros, m.Currency)
 		}
@@ -94,13 +111,13 @@ func sums(t *testing.T, s Ledger) {
 	same(t, sum(t, s, claviger.UsageByUser), "")
 	refused := claviger.Event{Started: morning, Subject: "bob", Status: 403, Code: claviger.CodeForbidden}
 	acted := event("ann", morning, 7)
-	acted.Action, acted.Model = "summarise", "gpt-4.1"
+	acted.Action, acted.Model, acted.Estimated = "summarise", "gpt-4.1", true
 	record(t, s, event("ann", morning, 10), event("bob", morning, 5), acted, refused)
 	record(t, s)
-	same(t, sum(t, s, claviger.UsageByUser), "ann: 2 calls, 17 in, 34 out, 51 USD\nbob: 2 calls, 5 in, 10 out, 15 USD\n")
-	same(t, sum(t, s, claviger.UsageByPlan), ": 1 calls, 0 in, 0 out\nplan of ann: 2 calls, 17 in, 34 out, 51 USD\nplan of bob: 1 calls, 5 in, 10 out, 15 USD\n")
-	same(t, sum(t, s, claviger.UsageByModel), ": 1 calls, 0 in, 0 out\ngpt-4.1: 1 calls, 7 in, 14 out, 21 USD\ngpt-4.1-mini: 2 calls, 15 in, 30 out, 45 USD\n")
-	same(t, sum(t, s, claviger.UsageByAction), ": 3 calls, 15 in, 30 out, 45 USD\nsummarise: 1 calls, 7 in, 14 out, 21 USD\n")
+	same(t, sum(t, s, claviger.UsageByUser), "ann: 2 calls (1 estimated), 17 in, 34 out, 51 USD\nbob: 2 calls (1 refused), 5 in, 10 out, 15 USD\n")
+	same(t, sum(t, s, claviger.UsageByPlan), ": 1 calls (1 refused), 0 in, 0 out\nplan of ann: 2 calls (1 estimated), 17 in, 34 out, 51 USD\nplan of bob: 1 calls, 5 in, 10 out, 15 USD\n")
+	same(t, sum(t, s, claviger.UsageByModel), ": 1 calls (1 refused), 0 in, 0 out\ngpt-4.1: 1 calls (1 estimated), 7 in, 14 out, 21 USD\ngpt-4.1-mini: 2 calls, 15 in, 30 out, 45 USD\n")
+	same(t, sum(t, s, claviger.UsageByAction), ": 3 calls (1 refused), 15 in, 30 out, 45 USD\nsummarise: 1 calls (1 estimated), 7 in, 14 out, 21 USD\n")
 	for _, by := range []claviger.UsageBy{"", "code", "1; DROP TABLE claviger_usage"} {
 		if got, err := s.SumUsage(t.Context(), morning, morning, by); err == nil {
 			t.Errorf("summed by %q: %v", by, got)
@@ -109,19 +126,26 @@ func sums(t *testing.T, s Ledger) {
 }
 
 func fromTo(t *testing.T, s Ledger) {
+	at := func(day, hour int) time.Time { return morning.Add(time.Duration(24*day+hour-9) * time.Hour) }
 	for i := range 10 {
-		record(t, s, event("ann", morning.Add(time.Duration(i)*time.Minute), 1))
+		record(t, s, event("ann", at(i, i), 1))
 	}
 	for _, c := range []struct {
 		from, to int
 		want     int64
-	}{{0, 10, 10}, {0, 1, 1}, {3, 5, 2}, {9, 10, 1}, {10, 20, 0}, {5, 5, 0}, {5, 3, 0}} {
-		got, err := s.SumUsage(t.Context(), morning.Add(time.Duration(c.from)*time.Minute), morning.Add(time.Duration(c.to)*time.Minute), claviger.UsageByUser)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n := len(got); n == 0 && c.want != 0 || n > 0 && got[0].Calls != c.want {
-			t.Errorf("from %d to %d: %v", c.from, c.to, got)
+	}{{0, 9, 10}, {0, 0, 1}, {3, 4, 2}, {9, 9, 1}, {10, 20, 0}, {-5, -1, 0}, {5, 3, 0}} {
+		for _, hour := range []int{0, 12, 23} {
+			got, err := s.SumUsage(t.Context(), at(c.from, hour), at(c.to, 23-hour), claviger.UsageByUser)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := int64(0)
+			for _, sum := range got {
+				n += sum.Calls
+			}
+			if n != c.want {
+				t.Errorf("from day %d to %d, at %d:00: %v", c.from, c.to, hour, got)
+			}
 		}
 	}
 }
@@ -145,7 +169,8 @@ func currencies(t *testing.T, s Ledger) {
 }
 
 func eraseAndSweep(t *testing.T, s Ledger) {
-	record(t, s, event("ann", morning, 1), event("ann", morning.Add(time.Hour), 1), event("bob", morning, 1), event("", morning.Add(time.Hour), 1))
+	later := morning.Add(24 * time.Hour)
+	record(t, s, event("ann", morning, 1), event("ann", later, 1), event("bob", morning, 1), event("", later, 1))
 	for _, c := range []struct {
 		who  string
 		want int64
@@ -155,13 +180,17 @@ func eraseAndSweep(t *testing.T, s Ledger) {
 		}
 	}
 	same(t, sum(t, s, claviger.UsageByUser), ": 1 calls, 1 in, 2 out, 3 USD\nbob: 1 calls, 1 in, 2 out, 3 USD\n")
-	if n, err := s.SweepUsage(t.Context(), morning.Add(time.Minute)); err != nil || n != 1 {
+	if n, err := s.SweepUsage(t.Context(), morning.Add(time.Hour)); err != nil || n != 0 {
+		t.Errorf("swept %d of the same day, %v", n, err)
+	}
+	if n, err := s.SweepUsage(t.Context(), later.Add(-8*time.Hour)); err != nil || n != 1 {
 		t.Errorf("swept %d, %v", n, err)
 	}
 	same(t, sum(t, s, claviger.UsageByUser), ": 1 calls, 1 in, 2 out, 3 USD\n")
 }
 
-// largeNumbers: no row can break the sums of all the others.
+// largeNumbers: no row can break the sums of all the others, and neither can
+// many of them together.
 func largeNumbers(t *testing.T, s Ledger) {
 	for range 3 {
 		e := event("ann", morning, math.MaxInt64/2)
@@ -172,6 +201,18 @@ func largeNumbers(t *testing.T, s Ledger) {
 	}
 	got := sum(t, s, claviger.UsageByUser)
 	if len(got) != 1 || got[0].Calls != 6 || got[0].Units.Get(claviger.UnitInput) <= 0 || got[0].Cost[0].Micros <= 0 {
+		t.Errorf("summed %v", got)
+	}
+	const rows = 10_000
+	batch := make([]claviger.Event, rows)
+	for i := range batch {
+		batch[i] = event("bob", morning, math.MaxInt64/2)
+		batch[i].Model, batch[i].Cost.Micros = fmt.Sprint(i), math.MaxInt64
+	}
+	record(t, s, batch...)
+	got = sum(t, s, claviger.UsageByUser)
+	if len(got) != 2 || got[1].Calls != rows || got[1].Units.Get(claviger.UnitInput) <= got[0].Units.Get(claviger.UnitInput) ||
+		got[1].Cost[0].Micros <= got[0].Cost[0].Micros {
 		t.Errorf("summed %v", got)
 	}
 }
@@ -194,21 +235,47 @@ func hostileEvents(t *testing.T, s Ledger) {
 	}
 }
 
-func manyEvents(t *testing.T, s Ledger) {
+// manyEvents: batches that come at once by two connections, with the same rows
+// in another order, add up exactly.
+func manyEvents(t *testing.T, a, b Ledger) {
 	var wg sync.WaitGroup
-	for range 8 {
+	for i := range 8 {
+		s := a
+		if i%2 == 1 {
+			s = b
+		}
 		wg.Go(func() {
 			var batch []claviger.Event
-			for range 333 {
-				batch = append(batch, event("ann", morning, 1))
+			for j := range 333 {
+				e := event("ann", morning, 1)
+				e.Model = fmt.Sprint("model ", (j*(i+1)+i)%100)
+				batch = append(batch, e)
 			}
-			if err := s.AppendUsage(t.Context(), batch); err != nil {
-				t.Errorf("append: %v", err)
+			for part := range slices.Chunk(batch, 111) {
+				if err := s.AppendUsage(t.Context(), part); err != nil {
+					t.Errorf("append: %v", err)
+				}
 			}
 		})
 	}
 	wg.Wait()
-	same(t, sum(t, s, claviger.UsageByUser), "ann: 2664 calls, 2664 in, 5328 out, 7992 USD\n")
+	for _, s := range []Ledger{a, b} {
+		same(t, sum(t, s, claviger.UsageByUser), "ann: 2664 calls, 2664 in, 5328 out, 7992 USD\n")
+	}
+}
+
+// sumsAlone: what differs by nothing that is summed by is one row, within a
+// batch and across them.
+func sumsAlone(t *testing.T, s Ledger) {
+	for i := range 10 {
+		e, other := event("ann", morning.Add(time.Duration(i)*time.Minute), 1), event("ann", morning.Add(time.Duration(i)*time.Hour), 2)
+		other.RequestID, other.Status, other.Method, other.Code, other.CallerGone = fmt.Sprint("request ", i), 429, "ticket", claviger.CodeForbidden, true
+		record(t, s, e, other)
+	}
+	same(t, sum(t, s, claviger.UsageByUser), "ann: 20 calls (10 refused), 30 in, 60 out, 90 USD\n")
+	if n, err := s.EraseUsage(t.Context(), "ann"); err != nil || n != 1 {
+		t.Errorf("twenty calls of one kind on one day were %d rows, %v", n, err)
+	}
 }
 
 func ledgerEnded(t *testing.T, s Ledger) {

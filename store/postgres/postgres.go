@@ -30,6 +30,10 @@ type Options struct {
 	// Beyond loopback it has to ask for TLS: sslmode=verify-full, or verify-ca
 	// or require; without a mode the connection would fall back to plain text.
 	URL claviger.Secret
+	// Existing opens what another process has made, which may be running. Nothing
+	// is made or migrated, and tables that are not there or have another schema
+	// are refused.
+	Existing bool
 	// InsecurePlaintext allows connections without TLS beyond loopback.
 	InsecurePlaintext bool
 	// MaxConns bounds the pool, 16 when 0.
@@ -73,7 +77,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, c); err != nil {
+	if err := migrate(ctx, c, o.Existing); err != nil {
 		return nil, err
 	}
 	p := c.ConnConfig.RuntimeParams
@@ -165,8 +169,8 @@ func refusePlaintext(c *pgxpool.Config) error {
 }
 
 // migrate has a connection of its own, which the time limits of statements do
-// not bind.
-func migrate(ctx context.Context, c *pgxpool.Config) error {
+// not bind. With check alone it changes nothing.
+func migrate(ctx context.Context, c *pgxpool.Config, check bool) error {
 	d, err := dialect()
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
@@ -174,7 +178,12 @@ func migrate(ctx context.Context, c *pgxpool.Config) error {
 	db := stdlib.OpenDB(*c.ConnConfig.Copy())
 	defer func() { _ = db.Close() }()
 	db.SetMaxOpenConns(2)
-	return reachable(ctx, db, func() error { return d.Migrate(ctx, db) })
+	return reachable(ctx, db, func() error {
+		if check {
+			return d.Check(ctx, db)
+		}
+		return d.Migrate(ctx, db)
+	})
 }
 
 func reachable(ctx context.Context, db *sql.DB, then func() error) error {

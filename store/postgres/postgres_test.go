@@ -53,7 +53,10 @@ func TestBlocks(t *testing.T) {
 }
 
 func TestLedger(t *testing.T) {
-	gatetest.UsageLedger(t, opener(func(s *Store) gatetest.Ledger { return s }))
+	gatetest.UsageLedger(t, opener(func(s *Store) gatetest.Ledger { return s }), func(t *testing.T) (a, b gatetest.Ledger) {
+		url := server.URL(t)
+		return open(t, url), open(t, url)
+	})
 }
 
 func TestTwoOpen(t *testing.T) {

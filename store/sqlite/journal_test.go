@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -150,7 +151,7 @@ func TestDiskFull(t *testing.T) {
 	// Room in what the files have already is used up first.
 	events := make([]claviger.Event, 100)
 	for i := range events {
-		events[i].Started = time.Now()
+		events[i].Started, events[i].Model = time.Now(), fmt.Sprint("model ", i)
 	}
 	for range 200 {
 		if err = s.AppendUsage(t.Context(), events); err != nil {

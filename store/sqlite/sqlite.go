@@ -32,6 +32,10 @@ type Options struct {
 	Path string
 	// Busy is how long a write waits for other processes, 5 s when 0.
 	Busy time.Duration
+	// Existing opens what another process has made, which may be running. Nothing
+	// is made, migrated or mended, and a database that is not there or has
+	// another schema is refused.
+	Existing bool
 	// Log gets a word about what was mended; nil is nowhere.
 	Log *slog.Logger
 }
@@ -61,13 +65,16 @@ var dialect = sqldb.Dialect{Name: "sqlite", Goose: database.DialectSQLite3}
 // Open opens the database, and makes or migrates it first. A database that a
 // newer release made is refused.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	path, err := prepare(o)
-	if err != nil {
-		return nil, err
-	}
 	busy := o.Busy
 	if busy <= 0 {
 		busy = busyDefault
+	}
+	if o.Existing {
+		return openExisting(ctx, o.Path, busy)
+	}
+	path, err := prepare(o)
+	if err != nil {
+		return nil, err
 	}
 	write, err := writer(path, busy)
 	if err != nil {
@@ -88,6 +95,27 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+func openExisting(ctx context.Context, path string, busy time.Duration) (*Store, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	switch info, err := os.Stat(path); {
+	case errors.Is(err, fs.ErrNotExist), err == nil && info.Size() == 0:
+		return nil, fmt.Errorf("open %s: %w", path, sqldb.ErrNone)
+	case err != nil:
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	write, err := writer(path, busy)
+	if err != nil {
+		return nil, err
+	}
+	if err := dialect.Check(ctx, write); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
+	}
+	return &Store{sqldb.New(write, write, '?')}, nil
 }
 
 // writer is the one connection that writes: SQLite has no more at a time, and

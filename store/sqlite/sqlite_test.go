@@ -63,7 +63,10 @@ func TestBlocks(t *testing.T) {
 }
 
 func TestLedger(t *testing.T) {
-	gatetest.UsageLedger(t, opener(func(s *sqlite.Store) gatetest.Ledger { return s }))
+	gatetest.UsageLedger(t, opener(func(s *sqlite.Store) gatetest.Ledger { return s }), func(t *testing.T) (a, b gatetest.Ledger) {
+		p := path(t)
+		return open(t, p), open(t, p)
+	})
 }
 
 func TestTwoOpen(t *testing.T) {

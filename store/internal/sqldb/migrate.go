@@ -13,11 +13,19 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
+const versionsTable = "claviger_migrations"
+
 //go:embed migrations
 var migrations embed.FS
 
 // ErrNewer says that a database was made by a newer release.
 var ErrNewer = errors.New("this database was made by a newer claviger; run that one, or restore the backup from before it was installed")
+
+// ErrNone says that nothing of claviger is where a database should be.
+var ErrNone = errors.New("there is no database of claviger yet: 'claviger serve' makes it when it starts")
+
+// ErrOlder says that a database has to be migrated first.
+var ErrOlder = errors.New("this database was made by an older claviger: start 'claviger serve' of this one once, which brings it up to date")
 
 // Dialect is how an engine migrates.
 type Dialect struct {
@@ -61,6 +69,35 @@ func (d Dialect) Migrate(ctx context.Context, db *sql.DB) error {
 	}
 }
 
+// Check reads the version of the schema and changes nothing. What is not of
+// this binary is ErrNone, ErrOlder or ErrNewer.
+func (d Dialect) Check(ctx context.Context, db *sql.DB) error {
+	p, err := d.provider(db)
+	if err != nil {
+		return err
+	}
+	var known, current int64
+	for _, s := range p.ListSources() {
+		known = max(known, s.Version)
+	}
+	// Without this table nothing of claviger is there.
+	if err := db.QueryRowContext(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM `+versionsTable+` WHERE is_applied`).Scan(&current); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("store: %w (%w)", ErrNone, err)
+	}
+	switch {
+	case current == 0:
+		return fmt.Errorf("store: %w", ErrNone)
+	case current < known:
+		return fmt.Errorf("store: %w (its schema has version %d, this binary has %d)", ErrOlder, current, known)
+	case current > known:
+		return fmt.Errorf("store: %w (its schema has version %d, this binary knows up to %d)", ErrNewer, current, known)
+	}
+	return nil
+}
+
 // MigrateTo goes forward or back to a version of the schema.
 func (d Dialect) MigrateTo(ctx context.Context, db *sql.DB, version int64) error {
 	p, err := d.provider(db)
@@ -85,7 +122,7 @@ func (d Dialect) provider(db *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithTableName("claviger_migrations"), goose.WithLogger(goose.NopLogger())}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithTableName(versionsTable), goose.WithLogger(goose.NopLogger())}
 	if d.Lock != nil {
 		options = append(options, goose.WithSessionLocker(d.Lock))
 	}

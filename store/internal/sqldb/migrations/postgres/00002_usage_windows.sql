@@ -1,26 +1,24 @@
 -- +goose Up
 CREATE TABLE claviger_usage (
-    at           BIGINT NOT NULL,
+    day          BIGINT NOT NULL,
     pseudonym    TEXT COLLATE "C" NOT NULL,
     realm        TEXT COLLATE "C" NOT NULL,
-    method       TEXT COLLATE "C" NOT NULL,
     plan         TEXT COLLATE "C" NOT NULL,
     endpoint     TEXT COLLATE "C" NOT NULL,
     action       TEXT COLLATE "C" NOT NULL,
     model        TEXT COLLATE "C" NOT NULL,
-    status       BIGINT NOT NULL,
-    code         TEXT COLLATE "C" NOT NULL,
+    currency     TEXT COLLATE "C" NOT NULL,
+    calls        BIGINT NOT NULL,
+    refused      BIGINT NOT NULL,
+    estimated    BIGINT NOT NULL,
     input        BIGINT NOT NULL,
     cached_input BIGINT NOT NULL,
     output       BIGINT NOT NULL,
     reasoning    BIGINT NOT NULL,
     micros       BIGINT NOT NULL,
-    currency     TEXT COLLATE "C" NOT NULL,
-    estimated    BIGINT NOT NULL,
-    caller_gone  BIGINT NOT NULL
+    PRIMARY KEY (day, pseudonym, realm, plan, endpoint, action, model, currency)
 );
-CREATE INDEX claviger_usage_at ON claviger_usage (at);
-CREATE INDEX claviger_usage_pseudonym ON claviger_usage (pseudonym, at);
+CREATE INDEX claviger_usage_pseudonym ON claviger_usage (pseudonym);
 
 CREATE TABLE claviger_windows (
     name     BYTEA NOT NULL,

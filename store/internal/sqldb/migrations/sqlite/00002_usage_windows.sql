@@ -1,26 +1,24 @@
 -- +goose Up
 CREATE TABLE claviger_usage (
-    at           INTEGER NOT NULL,
+    day          INTEGER NOT NULL,
     pseudonym    TEXT NOT NULL,
     realm        TEXT NOT NULL,
-    method       TEXT NOT NULL,
     plan         TEXT NOT NULL,
     endpoint     TEXT NOT NULL,
     action       TEXT NOT NULL,
     model        TEXT NOT NULL,
-    status       INTEGER NOT NULL,
-    code         TEXT NOT NULL,
+    currency     TEXT NOT NULL,
+    calls        INTEGER NOT NULL,
+    refused      INTEGER NOT NULL,
+    estimated    INTEGER NOT NULL,
     input        INTEGER NOT NULL,
     cached_input INTEGER NOT NULL,
     output       INTEGER NOT NULL,
     reasoning    INTEGER NOT NULL,
     micros       INTEGER NOT NULL,
-    currency     TEXT NOT NULL,
-    estimated    INTEGER NOT NULL,
-    caller_gone  INTEGER NOT NULL
-) STRICT;
-CREATE INDEX claviger_usage_at ON claviger_usage (at);
-CREATE INDEX claviger_usage_pseudonym ON claviger_usage (pseudonym, at);
+    PRIMARY KEY (day, pseudonym, realm, plan, endpoint, action, model, currency)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX claviger_usage_pseudonym ON claviger_usage (pseudonym);
 
 CREATE TABLE claviger_windows (
     name     BLOB NOT NULL,
