@@ -31,6 +31,7 @@ const metricsTail = `
 or estimated where a call broke off. ` + "`kind`" + ` is input, cached_input (part of input), output or reasoning (part of output).
 ` + "`method`" + ` is forward (good, refused, nobody: nobody has signed in) or human (proven, refused); the outcome is failed where the other server gave no
 good answer, and limited where it was not asked, because too much was asked in vain. Answers that are remembered are no questions.
+` + "`reason`" + ` is full (the database was away for too long) or end (it was away when the gateway ended); limits hold all the same.
 
 ` + "`GET /readyz`" + ` is 200 with ` + "`ready`" + ` or ` + "`degraded`" + ` (an older configuration is running), or 503 with ` + "`unready`" + `, and says why under
 ` + "`reasons`" + `. ` + "`GET /healthz`" + ` is 200 as long as the process answers.
@@ -42,7 +43,7 @@ var description = regexp.MustCompile(`fqName: "([^"]*)", help: "([^"]*)".*variab
 func TestMetricsPage(t *testing.T) {
 	m := newMetrics()
 	page := metricsHead
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.first, m.tokens, m.cost, m.asked} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.first, m.tokens, m.cost, m.asked, m.usageLost, m.usageFailed} {
 		descs := make(chan *prometheus.Desc, 8)
 		c.Describe(descs)
 		d := description.FindStringSubmatch((<-descs).String())

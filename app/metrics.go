@@ -11,8 +11,7 @@ import (
 	"claviger.dev/claviger"
 )
 
-// metrics counts requests. It is the Recorder of a gateway that keeps no
-// records: labels are names of the configuration, never of people.
+// metrics counts requests. It is a Recorder that keeps no records: labels are names of the configuration, never of people.
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
@@ -21,6 +20,9 @@ type metrics struct {
 	tokens   *prometheus.CounterVec
 	cost     *prometheus.CounterVec
 	asked    *prometheus.CounterVec
+
+	usageLost   *prometheus.CounterVec
+	usageFailed prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -46,8 +48,14 @@ func newMetrics() *metrics {
 		asked: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "claviger_identity_questions_total", Help: "Questions to other servers about who somebody is, by method and outcome.",
 		}, []string{"method", "outcome"}),
+		usageLost: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "claviger_usage_lost_total", Help: "Calls that are missing in the sums of usage, by reason.",
+		}, []string{"reason"}),
+		usageFailed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "claviger_usage_failed_writes_total", Help: "Writes of the sums of usage that failed, each of which is tried again.",
+		}),
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.first, m.tokens, m.cost, m.asked,
+	m.registry.MustRegister(m.requests, m.duration, m.first, m.tokens, m.cost, m.asked, m.usageLost, m.usageFailed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -43,6 +43,7 @@ type running struct {
 	metrics *metrics
 	health  *health
 	gateway *gateway.Gateway
+	ledger  *ledger
 	bounds  bounds
 	// opened is what the listeners were opened by.
 	opened opened
@@ -87,8 +88,9 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 		_ = in.storage.Close()
 		return nil, badUsage(err)
 	}
+	s.ledger = newLedger(in.storage.engine, s.metrics, s.log)
 	s.gateway, err = gateway.New(gateway.Options{
-		Admission: s.limits, Blocks: s.blocks, Recorder: s.metrics, Logger: s.log,
+		Admission: s.limits, Blocks: s.blocks, Recorder: s.ledger, Logger: s.log,
 	}, in.snapshot)
 	if err != nil {
 		return nil, badUsage(err)
@@ -163,10 +165,11 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 		s.env.Opened("public", front.Addr().String())
 		s.env.Opened("admin", back.Addr().String())
 	}
-	stopFiles := files.start(ctx)
+	stopFiles, stopLedger := files.start(ctx), s.ledger.start()
 	defer func() {
 		stopFiles()
 		s.gateway.Close()
+		stopLedger()
 		s.blocks.Close()
 		closeIdle(s.retired)
 		closeIdle(s.installed().idlers)

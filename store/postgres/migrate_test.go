@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/internal/testnet"
+	"claviger.dev/claviger/store/internal/sqldb"
 	"claviger.dev/claviger/store/internal/sqldbtest"
 )
 
@@ -83,5 +85,32 @@ func TestPlaintextIsRefused(t *testing.T) {
 		case err != nil && strings.Contains(err.Error(), "SECRET"):
 			t.Errorf("the error shows the password: %v", err)
 		}
+	}
+}
+
+// TestExisting: a command beside a running gateway makes and migrates nothing.
+func TestExisting(t *testing.T) {
+	o := Options{URL: claviger.NewSecret([]byte(server.URL(t)))}
+	existing := o
+	existing.Existing = true
+	for range 2 {
+		if _, err := Open(t.Context(), existing); !errors.Is(err, sqldb.ErrNone) {
+			t.Errorf("opened with %v", err)
+		}
+	}
+	s, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	beside, err := Open(t.Context(), existing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := beside.Blocks(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := beside.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -58,6 +58,7 @@ type Store struct {
 const (
 	busyDefault = 5 * time.Second
 	readers     = 4
+	journal     = "journal_mode(wal)"
 )
 
 var dialect = sqldb.Dialect{Name: "sqlite", Goose: database.DialectSQLite3}
@@ -83,7 +84,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := dialect.Migrate(ctx, write); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
 	}
-	read, err := pool(path, busy, readers, "query_only(on)")
+	read, err := pool(path, busy, readers, journal, "query_only(on)")
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
@@ -108,26 +109,26 @@ func openExisting(ctx context.Context, path string, busy time.Duration) (*Store,
 	case err != nil:
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	write, err := writer(path, busy)
+	// Its journal is as it was made, and a file of somebody else stays as it is.
+	write, err := pool(path, busy, 1, "synchronous(full)")
 	if err != nil {
 		return nil, err
 	}
 	if err := dialect.Check(ctx, write); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
 	}
-	return &Store{sqldb.New(write, write, '?')}, nil
+	return &Store{path: path, engine: sqldb.New(write, write, '?')}, nil
 }
 
 // writer is the one connection that writes: SQLite has no more at a time, and
 // waiting in Go is fair and ends with the context.
 func writer(path string, busy time.Duration) (*sql.DB, error) {
-	return pool(path, busy, 1, "synchronous(full)")
+	return pool(path, busy, 1, journal, "synchronous(full)")
 }
 
 func pool(path string, busy time.Duration, most int, pragmas ...string) (*sql.DB, error) {
-	q := url.Values{"modeof": {path}, "_txlock": {"immediate"}}
+	q := url.Values{"mode": {"rw"}, "modeof": {path}, "_txlock": {"immediate"}}
 	q.Add("_pragma", "busy_timeout("+strconv.FormatInt(busy.Milliseconds(), 10)+")")
-	q.Add("_pragma", "journal_mode(wal)")
 	for _, p := range pragmas {
 		q.Add("_pragma", p)
 	}
