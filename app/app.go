@@ -72,6 +72,10 @@ type cli struct {
 	Secret     secretCommand     `cmd:"" help:"Make secrets."`
 	Token      tokenCommand      `cmd:"" help:"Make tickets."`
 	Explain    explainCommand    `cmd:"" help:"Say which rule decides about a request, and why."`
+	Usage      usageCommand      `cmd:"" help:"Print what was used and what it cost."`
+	Block      blockCommand      `cmd:"" help:"Keep somebody out from now on, or everybody."`
+	Unblock    unblockCommand    `cmd:"" help:"Let somebody in again."`
+	Blocks     blocksCommand     `cmd:"" help:"List who is kept out."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`
 }
