@@ -225,6 +225,7 @@ func configured(c *config.Config, b claviger.Block) bool {
 			}
 		}
 		return false
+	case claviger.BlockEveryone, claviger.BlockUser, claviger.BlockToken:
 	}
 	return true
 }

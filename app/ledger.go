@@ -95,12 +95,13 @@ func (l *ledger) lose(why string, n int) {
 	}
 }
 
-// start writes and sweeps until stop, which writes what is left.
-func (l *ledger) start() (stop func()) {
+// start writes and sweeps until stop, which writes what is left. The end of ctx
+// is not the end of it: calls are accounted for until the last one.
+func (l *ledger) start(ctx context.Context) (stop func()) {
 	if l.store == nil {
 		return func() {}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() { l.write(ctx) })
 	wg.Go(func() { l.sweep(ctx) })

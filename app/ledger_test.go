@@ -125,7 +125,7 @@ func counted(t *testing.T, l *ledger, name, label string) (sum float64) {
 // TestLedgerBatches: at most a second late, and many at once.
 func TestLedgerBatches(t *testing.T) {
 	bubble(t, func(t *testing.T, l *ledger, s *slowLedger, _ *bytes.Buffer) {
-		stop := l.start()
+		stop := l.start(t.Context())
 		recordCalls(t, l, 3, "p")
 		recordCalls(t, l, 5, "") // refused before anybody was known
 		time.Sleep(ledgerEvery + time.Millisecond)
@@ -153,7 +153,7 @@ func TestLedgerBatches(t *testing.T) {
 func TestLedgerAway(t *testing.T) {
 	bubble(t, func(t *testing.T, l *ledger, s *slowLedger, log *bytes.Buffer) {
 		s.set(errors.New("no route"), false)
-		stop := l.start()
+		stop := l.start(t.Context())
 		recordCalls(t, l, 100, "p")
 		time.Sleep(59 * time.Second)
 		recordCalls(t, l, 10, "p")
@@ -192,7 +192,7 @@ func TestLedgerAway(t *testing.T) {
 
 func TestLedgerSweeps(t *testing.T) {
 	bubble(t, func(t *testing.T, l *ledger, s *slowLedger, log *bytes.Buffer) {
-		stop := l.start()
+		stop := l.start(t.Context())
 		time.Sleep(3*sweepEvery - time.Second)
 		stop()
 		for _, what := range []string{"usage", "tickets", "windows"} {
@@ -207,7 +207,7 @@ func TestLedgerSweeps(t *testing.T) {
 func TestNoLedger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger(newMemoryEngine(), newMetrics(), slog.New(slog.DiscardHandler))
-		stop := l.start()
+		stop := l.start(t.Context())
 		recordCalls(t, l, 2*ledgerQueue, "p")
 		stop()
 		if n := counted(t, l, "claviger_usage_lost_total", "full"); n != 0 || len(l.queue) != 0 {
@@ -222,7 +222,7 @@ func TestNoLedger(t *testing.T) {
 // BenchmarkLedger is what a call pays for its account.
 func BenchmarkLedger(b *testing.B) {
 	l := newLedger(&slowLedger{memoryEngine: newMemoryEngine()}, newMetrics(), slog.New(slog.DiscardHandler))
-	stop := l.start()
+	stop := l.start(b.Context())
 	defer stop()
 	e := claviger.Event{Subject: "3kq0v9d2f1", Plan: "pro", Model: "gpt-4.1-mini", Route: "responses", Status: 200}
 	b.ReportAllocs()

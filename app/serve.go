@@ -165,7 +165,7 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 		s.env.Opened("public", front.Addr().String())
 		s.env.Opened("admin", back.Addr().String())
 	}
-	stopFiles, stopLedger := files.start(ctx), s.ledger.start()
+	stopFiles, stopLedger := files.start(ctx), s.ledger.start(ctx)
 	defer func() {
 		stopFiles()
 		s.gateway.Close()
