@@ -9,6 +9,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"claviger.dev/claviger/internal/seal"
@@ -115,6 +116,11 @@ type Call struct {
 	MaxOutput int64
 	// MaxInput is an upper bound on the input tokens.
 	MaxInput int64
+	// Extra are upper bounds on what else the call is metered by: how much of
+	// its input may be images or sound, how much of its output sound, and its
+	// seconds and characters. They are of the whole call, whatever Choices is.
+	// A kind that is missing is one that the endpoint does not meter.
+	Extra Units
 	// Choices is how many answers are asked for, at least 1.
 	Choices int64
 	// Tools are the kinds of the tools that the call brings, each once.
@@ -141,13 +147,20 @@ type Unit struct {
 // UnitKind names what a provider meters.
 type UnitKind string
 
-// The metered things. Cached input is part of input, and reasoning is part of
-// output, as OpenAI reports them.
+// The metered things. Cached input, images and sound are parts of input, and
+// reasoning and sound are parts of output, as OpenAI reports them: all of those
+// are tokens. Seconds are of sound that is listened to, and characters of text
+// that is spoken; some models are paid by those instead of tokens.
 const (
 	UnitInput       UnitKind = "input"
 	UnitCachedInput UnitKind = "cached_input"
+	UnitImageInput  UnitKind = "image_input"
+	UnitAudioInput  UnitKind = "audio_input"
 	UnitOutput      UnitKind = "output"
 	UnitReasoning   UnitKind = "reasoning"
+	UnitAudioOutput UnitKind = "audio_output"
+	UnitSeconds     UnitKind = "seconds"
+	UnitCharacters  UnitKind = "characters"
 )
 
 // Units are the metered amounts of one call, each kind at most once.
@@ -161,6 +174,11 @@ func (u Units) Get(k UnitKind) int64 {
 		}
 	}
 	return 0
+}
+
+// Has reports whether one kind is among the units, be it with 0.
+func (u Units) Has(k UnitKind) bool {
+	return slices.ContainsFunc(u, func(x Unit) bool { return x.Kind == k })
 }
 
 // Obligation is something that a decision forces on a call.

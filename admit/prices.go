@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"math/bits"
@@ -13,10 +14,20 @@ import (
 // Currency is that of all prices.
 const Currency = "USD"
 
-// Price is what a model costs, in millionths of a dollar for each million
-// tokens: 0.40 USD is 400,000. None may be negative.
+// Price is what a model costs, in millionths of a dollar for each million of
+// what is metered: 0.40 USD is 400,000. None may be negative. A model that is
+// paid by seconds or characters has no price where those are not metered, and one
+// that is paid by tokens none for images and sound without a price of theirs.
 type Price struct {
+	// Input, CachedInput and Output are for tokens. Images that a model draws
+	// are its output.
 	Input, CachedInput, Output int64
+	// ImageInput and AudioInput are for the parts of the input that are images
+	// to draw from and sound to write down, AudioOutput for speech; 0 is none.
+	ImageInput, AudioInput, AudioOutput int64
+	// Second is for a second of sound that is listened to, and Character for a
+	// character that is spoken; 0 where the model is not paid by that.
+	Second, Character int64
 	// CacheWrite is what input costs that the provider writes into its cache,
 	// where that is more than Input. Since answers do not say how much of the
 	// input that was, all uncached input is counted at the higher price.
@@ -33,8 +44,8 @@ type Prices struct {
 	date   string
 }
 
-// DefaultPrices are the list prices of OpenAI's text, embedding and moderation
-// models at the standard service tier, as far as they were known at Date().
+// DefaultPrices are the list prices of OpenAI's text, embedding, moderation, image
+// and audio models at the standard service tier, as far as they were known at Date().
 // Whoever has other prices, pays for another tier, or uses a model that is
 // missing, says so with With. A model that is not in the table has no price:
 // where a money budget applies, its calls are refused and never counted as
@@ -65,7 +76,8 @@ func (p *Prices) Price(model string) (Price, bool) {
 			return Price{}, false
 		}
 	}
-	if min(price.Input, price.CachedInput, price.Output, price.CacheWrite, price.LongFrom) < 0 {
+	if min(price.Input, price.CachedInput, price.Output, price.CacheWrite, price.LongFrom,
+		price.ImageInput, price.AudioInput, price.AudioOutput, price.Second, price.Character) < 0 {
 		return Price{}, false
 	}
 	return price, true
@@ -84,67 +96,142 @@ func undated(model string) string {
 	return model[:cut]
 }
 
-// Worst is the most that a call with so many tokens can cost, rounded up. It
-// is false when the model has no price or an amount is negative.
-func (p *Prices) Worst(model string, maxIn, maxOut int64) (claviger.Money, bool) {
+// Worst is the most that a call can cost that uses no more than u of anything,
+// rounded up. It is false when the model has no price for one of them or an
+// amount is negative.
+func (p *Prices) Worst(model string, u claviger.Units) (claviger.Money, bool) {
 	price, ok := p.Price(model)
-	if !ok || maxIn < 0 || maxOut < 0 {
+	if !ok || !price.covers(u) || !price.coversMedia(u) {
 		return claviger.Money{}, false
 	}
+	for _, x := range u {
+		if x.Amount < 0 {
+			return claviger.Money{}, false
+		}
+	}
+	a := amountsOf(u)
+	// Images may leave no room for sound, or sound none for images.
+	a.audio = min(u.Get(claviger.UnitAudioInput), a.input)
+	text := max(price.Input, price.CachedInput, price.CacheWrite)
 	var b bill
-	b.add(maxIn, max(price.Input, price.CachedInput, price.CacheWrite))
-	b.out(maxOut, price.Output)
-	return b.money(price.LongFrom > 0 && maxIn > price.LongFrom), true
+	in, out := price.halves(a.input)
+	b.add(a.text+a.cached, text, in)
+	b.add(a.image, max(text, price.ImageInput), in)
+	b.add(a.audio, max(text, price.AudioInput), in)
+	b.add(a.output, price.Output, out)
+	b.add(a.spoken, max(price.Output, price.AudioOutput), out)
+	return b.with(&price, &a), true
 }
 
 // Cost is what a call cost that used u, rounded up. Reasoning is part of the
-// output, and cached input part of the input. Amounts below 0 count as 0. It is
-// false when the model has no price.
+// output, and cached input, images and sound part of the input. Amounts below 0
+// count as 0. It is false when the model has no price, or is paid by something
+// that is not among the units.
 func (p *Prices) Cost(model string, u claviger.Units) (claviger.Money, bool) {
 	price, ok := p.Price(model)
-	if !ok {
+	if !ok || !price.covers(u) {
 		return claviger.Money{}, false
 	}
-	in := max(u.Get(claviger.UnitInput), 0)
-	cached := min(max(u.Get(claviger.UnitCachedInput), 0), in)
+	a := amountsOf(u)
 	var b bill
-	b.add(in-cached, max(price.Input, price.CacheWrite))
-	b.add(cached, price.CachedInput)
-	b.out(max(u.Get(claviger.UnitOutput), 0), price.Output)
-	return b.money(price.LongFrom > 0 && in > price.LongFrom), true
+	in, out := price.halves(a.input)
+	text := max(price.Input, price.CacheWrite)
+	b.add(a.text, text, in)
+	b.add(a.cached, price.CachedInput, in)
+	b.add(a.image, cmp.Or(price.ImageInput, text), in)
+	b.add(a.audio, cmp.Or(price.AudioInput, text), in)
+	b.add(a.output, price.Output, out)
+	b.add(a.spoken, cmp.Or(price.AudioOutput, price.Output), out)
+	return b.with(&price, &a), true
 }
 
-// bill adds tokens times prices in 128 bits, input apart from output.
-type bill struct{ inHi, inLo, outHi, outLo uint64 }
+// covers reports whether what the model is paid by is among the units. Nothing at
+// all costs nothing.
+func (p *Price) covers(u claviger.Units) bool {
+	switch {
+	case len(u) == 0:
+		return true
+	case p.Second > 0 && !u.Has(claviger.UnitSeconds), p.Character > 0 && !u.Has(claviger.UnitCharacters):
+		return false
+	default:
+		return p.Second > 0 || p.Character > 0 || u.Has(claviger.UnitInput) || u.Has(claviger.UnitOutput)
+	}
+}
 
-func (b *bill) add(tokens, price int64) {
-	hi, lo := bits.Mul64(uint64(tokens), uint64(price))
+// coversMedia reports whether images and sound among the units have prices.
+func (p *Price) coversMedia(u claviger.Units) bool {
+	if p.Second > 0 || p.Character > 0 {
+		return true
+	}
+	return (p.ImageInput > 0 || u.Get(claviger.UnitImageInput) <= 0) &&
+		(p.AudioInput > 0 || u.Get(claviger.UnitAudioInput) <= 0) &&
+		(p.AudioOutput > 0 || u.Get(claviger.UnitAudioOutput) <= 0)
+}
+
+// halves are how often half a price is paid for input and output.
+func (p *Price) halves(input int64) (in, out uint64) {
+	if p.LongFrom > 0 && input > p.LongFrom {
+		return 4, 3
+	}
+	return 2, 2
+}
+
+// amounts are units without overlaps: text, cached, image and audio are the input,
+// output and spoken the output.
+type amounts struct {
+	input, text, cached, image, audio int64
+	output, spoken                    int64
+	seconds, characters               int64
+}
+
+func amountsOf(u claviger.Units) amounts {
+	get := func(k claviger.UnitKind) int64 { return max(u.Get(k), 0) }
+	a := amounts{input: get(claviger.UnitInput), seconds: get(claviger.UnitSeconds), characters: get(claviger.UnitCharacters)}
+	a.text = a.input
+	part := func(of *int64, k claviger.UnitKind) int64 {
+		n := min(get(k), *of)
+		*of -= n
+		return n
+	}
+	a.image = part(&a.text, claviger.UnitImageInput)
+	a.audio = part(&a.text, claviger.UnitAudioInput)
+	a.cached = part(&a.text, claviger.UnitCachedInput)
+	a.output = get(claviger.UnitOutput)
+	a.spoken = part(&a.output, claviger.UnitAudioOutput)
+	return a
+}
+
+// bill adds amounts times prices in 128 bits, in halves, so that one and a half
+// times is a whole number of them.
+type bill struct {
+	hi, lo uint64
+	over   bool
+}
+
+func (b *bill) add(amount, price int64, halves uint64) {
+	hi, lo := bits.Mul64(uint64(amount), uint64(price))
+	hi, lo, over := times(hi, lo, halves)
 	var carry uint64
-	b.inLo, carry = bits.Add64(b.inLo, lo, 0)
-	b.inHi += hi + carry
+	b.lo, carry = bits.Add64(b.lo, lo, 0)
+	b.hi, carry = bits.Add64(b.hi, hi, carry)
+	b.over = b.over || over || carry != 0
 }
 
-func (b *bill) out(tokens, price int64) {
-	b.outHi, b.outLo = bits.Mul64(uint64(tokens), uint64(price))
+// with adds what is no token and gives the sum.
+func (b *bill) with(p *Price, a *amounts) claviger.Money {
+	b.add(a.seconds, p.Second, 2)
+	b.add(a.characters, p.Character, 2)
+	return b.money()
 }
 
 // money divides by the million to which prices belong and rounds up. It stays
 // at the largest amount.
-func (b *bill) money(long bool) claviger.Money {
-	// Halves, so that one and a half times is a whole number of them.
-	in, out := uint64(2), uint64(2)
-	if long {
-		in, out = 4, 3
-	}
-	hi1, lo1, over1 := times(b.inHi, b.inLo, in)
-	hi2, lo2, over2 := times(b.outHi, b.outLo, out)
-	lo, carry := bits.Add64(lo1, lo2, 0)
-	hi, over := bits.Add64(hi1, hi2, carry)
+func (b *bill) money() claviger.Money {
 	const whole = 2_000_000
-	if over1 || over2 || over != 0 || hi >= whole {
+	if b.over || b.hi >= whole {
 		return claviger.Money{Micros: math.MaxInt64, Currency: Currency}
 	}
-	q, r := bits.Div64(hi, lo, whole)
+	q, r := bits.Div64(b.hi, b.lo, whole)
 	if r > 0 {
 		q++
 	}

@@ -13,6 +13,10 @@ import (
 	"claviger.dev/claviger/admit"
 )
 
+func inOut(in, out int64) claviger.Units {
+	return claviger.Units{{Kind: claviger.UnitInput, Amount: in}, {Kind: claviger.UnitOutput, Amount: out}}
+}
+
 func TestPriceNames(t *testing.T) {
 	p := admit.DefaultPrices()
 	for model, base := range map[string]string{
@@ -35,7 +39,7 @@ func TestPriceNames(t *testing.T) {
 		if _, ok := p.Price(model); ok {
 			t.Errorf("%q has a price", model)
 		}
-		if _, ok := p.Worst(model, 1, 1); ok {
+		if _, ok := p.Worst(model, inOut(1, 1)); ok {
 			t.Errorf("%q has a worst case", model)
 		}
 		if _, ok := p.Cost(model, nil); ok {
@@ -56,7 +60,9 @@ func TestPriceTable(t *testing.T) {
 	for _, m := range models {
 		price, ok := p.Price(m)
 		free := m == "omni-moderation" || m == "omni-moderation-latest"
-		if !ok || price.CachedInput > price.Input || !free && price.Input < 1000 || price.Output != 0 && price.Output < price.Input {
+		other := price.Second > 0 || price.Character > 0
+		if !ok || price.CachedInput > price.Input || !free && !other && price.Input < 1000 || price.Output != 0 && price.Output < price.Input ||
+			other && (price.Input != 0 || price.Output != 0) || price.ImageInput != 0 && price.ImageInput < price.Input {
 			t.Errorf("%s: %+v, %v", m, price, ok)
 		}
 	}
@@ -130,7 +136,7 @@ func TestWorstIsWorst(t *testing.T) {
 		in := rapid.Int64Range(0, maxIn).Draw(t, "in")
 		cached := rapid.Int64Range(0, in).Draw(t, "cached in")
 		out := rapid.Int64Range(0, maxOut).Draw(t, "out")
-		worst, ok1 := p.Worst("m", maxIn, maxOut)
+		worst, ok1 := p.Worst("m", inOut(maxIn, maxOut))
 		cost, ok2 := p.Cost("m", claviger.Units{
 			{Kind: claviger.UnitInput, Amount: in}, {Kind: claviger.UnitCachedInput, Amount: cached}, {Kind: claviger.UnitOutput, Amount: out},
 		})
@@ -141,7 +147,7 @@ func TestWorstIsWorst(t *testing.T) {
 			t.Fatalf("cost %v, want %v", cost.Micros, want)
 		}
 	})
-	if _, ok := admit.DefaultPrices().Worst("gpt-4.1", -1, 0); ok {
+	if _, ok := admit.DefaultPrices().Worst("gpt-4.1", inOut(-1, 0)); ok {
 		t.Error("a negative amount has a worst case")
 	}
 }
@@ -204,7 +210,7 @@ func BenchmarkWorst(b *testing.B) {
 	p := admit.DefaultPrices()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, ok := p.Worst("gpt-4.1-mini-2025-04-14", 30_000, 4096); !ok {
+		if _, ok := p.Worst("gpt-4.1-mini-2025-04-14", inOut(30_000, 4096)); !ok {
 			b.Fatal("no price")
 		}
 	}

@@ -17,8 +17,9 @@ const longContext = 272_000
 
 // table is the list prices by model, input, cached input and output, in USD for
 // each million tokens as the provider's price page gives them. Models whose
-// calls cost more than tokens (search, audio, images, realtime, research) are
-// left out on purpose, and so have no price.
+// calls cost more than what is metered here (search, realtime, research), those
+// that are paid by the image, and those that sources disagree about are left out
+// on purpose, and so have no price.
 func table() map[string]Price {
 	return map[string]Price{
 		"gpt-5.5":      long(5*usd, 500*mill, 30*usd),
@@ -70,6 +71,16 @@ func table() map[string]Price {
 		"text-embedding-ada-002": flat(100*mill, 100*mill, 0),
 		"omni-moderation":        flat(0, 0, 0),
 		"omni-moderation-latest": flat(0, 0, 0),
+
+		"gpt-image-1":            {Input: 5 * usd, CachedInput: 5 * usd, ImageInput: 10 * usd, Output: 40 * usd},
+		"gpt-image-1-mini":       {Input: 2 * usd, CachedInput: 2 * usd, ImageInput: 2500 * mill, Output: 8 * usd},
+		"gpt-4o-transcribe":      {Input: 2500 * mill, CachedInput: 2500 * mill, AudioInput: 6 * usd, Output: 10 * usd},
+		"gpt-4o-mini-transcribe": {Input: 1250 * mill, CachedInput: 1250 * mill, AudioInput: 3 * usd, Output: 5 * usd},
+		"gpt-4o-mini-tts":        {Input: 600 * mill, CachedInput: 600 * mill, AudioOutput: 12 * usd},
+		"tts-1":                  {Character: 15 * usd},
+		"tts-1-hd":               {Character: 30 * usd},
+		// 0.006 USD a minute.
+		"whisper-1": {Second: 100 * usd},
 	}
 }
 

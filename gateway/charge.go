@@ -96,9 +96,9 @@ type admitted struct {
 	hold       claviger.Hold
 	held       []claviger.Charge
 	model      string
-	maxInput   int64
-	maxOutput  int64
-	prices     *admit.Prices
+	// most is what was held of everything, input first and output second.
+	most   claviger.Units
+	prices *admit.Prices
 	// owner is whose the objects become that the call makes; nil where it makes
 	// none that anybody can name.
 	owner *caller
@@ -121,16 +121,19 @@ func (a *admitted) pass(call *claviger.Call) claviger.Authorized {
 // admit takes all charges at once, or none, and mints the pass for upstream.
 func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call) (*admitted, error) {
 	out := call.MaxOutput * max(call.Choices, 1)
+	units := mostOf(call, out)
 	w := worst{requests: 1, tokens: claviger.AddMicros(call.MaxInput, out)}
 	limits := [][]claviger.Limit{d.Limits, c.Limits, c.service, x.s.Total}
 	if call.NoModel {
+		units = units[:2]
+		units[0].Amount, units[1].Amount = 0, 0
 		w.tokens, w.money = 0, claviger.Money{Currency: admit.Currency}
 	} else if slices.ContainsFunc(limits, spends) || x.clientKnown && spends(x.s.PerIP) {
-		money, priced := x.s.Prices.Worst(call.Model, call.MaxInput, out)
+		money, priced := x.s.Prices.Worst(call.Model, units)
 		if !priced {
 			return nil, &claviger.Error{
 				Code: claviger.CodeModelNotAllowed, Param: "model",
-				Err: errors.New("the model has no price, and a money budget applies; set one under prices"),
+				Err: errors.New("the model has no price for what this endpoint takes, and a money budget applies; set one under prices"),
 			}
 		}
 		w.money = money
@@ -148,10 +151,6 @@ func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call) (
 		return nil, limitsError(err)
 	}
 	x.standings = append(x.standings, hold.Standings()...)
-	maxInput := call.MaxInput
-	if call.NoModel {
-		maxInput = 0
-	}
 	ctx, end := context.WithCancelCause(x.r.Context())
 	if err := x.enter(c, d.Plan, end); err != nil {
 		end(nil)
@@ -160,9 +159,28 @@ func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call) (
 	}
 	return &admitted{
 		x: x, ctx: ctx, end: end, hold: hold, held: charges, model: call.Model, prices: x.s.Prices,
-		maxInput: maxInput, maxOutput: out,
+		most:       units,
 		authorized: claviger.Authorize(seal.ForMint(), *call, hold, x.event.RequestID),
 	}, nil
+}
+
+// mostOf is the most of everything that a call is metered by.
+func mostOf(call *claviger.Call, output int64) claviger.Units {
+	u := make(claviger.Units, 2, 2+len(call.Extra))
+	u[0] = claviger.Unit{Kind: claviger.UnitInput, Amount: call.MaxInput}
+	u[1] = claviger.Unit{Kind: claviger.UnitOutput, Amount: output}
+	return append(u, call.Extra...)
+}
+
+// completed adds what was held of every kind that was not reported.
+func completed(u, most claviger.Units) claviger.Units {
+	u = slices.Clone(u)
+	for _, x := range most {
+		if !u.Has(x.Kind) {
+			u = append(u, x)
+		}
+	}
+	return u
 }
 
 func spends(limits []claviger.Limit) bool {
@@ -200,7 +218,12 @@ func (a *admitted) settle(u used) {
 	if u.nothing {
 		err = a.hold.Release(ctx)
 	} else {
-		cost, _ := a.prices.Cost(a.model, u.units)
+		cost, priced := a.prices.Cost(a.model, u.units)
+		if _, known := a.prices.Price(a.model); known && !priced {
+			// What the model is paid by was not reported.
+			u.units, u.estimated = completed(u.units, a.most), true
+			cost, _ = a.prices.Cost(a.model, u.units)
+		}
 		tokens := claviger.AddMicros(u.units.Get(claviger.UnitInput), u.units.Get(claviger.UnitOutput))
 		ev := &a.x.event
 		ev.Units, ev.Estimated, ev.Cost = u.units, u.estimated, cost
@@ -214,10 +237,14 @@ func (a *admitted) settle(u used) {
 
 // asHeld is the use of a call that the provider accepted and whose end nobody
 // knows: everything that was held.
-func (a *admitted) asHeld() used {
-	return used{estimated: true, units: claviger.Units{
-		{Kind: claviger.UnitInput, Amount: a.maxInput}, {Kind: claviger.UnitOutput, Amount: a.maxOutput},
-	}}
+func (a *admitted) asHeld() used { return used{estimated: true, units: slices.Clone(a.most)} }
+
+// inputAsHeld is the input that was held: everything but output.
+func (a *admitted) inputAsHeld() used {
+	in := slices.DeleteFunc(slices.Clone(a.most), func(u claviger.Unit) bool {
+		return u.Kind == claviger.UnitOutput || u.Kind == claviger.UnitAudioOutput
+	})
+	return used{estimated: true, units: in}
 }
 
 // afterFailure is the use of a call that got no answer. What the provider
@@ -228,7 +255,7 @@ func (a *admitted) afterFailure(err error) used {
 	e, ok := errors.AsType[*claviger.Error](err)
 	switch {
 	case !ok || e.Code == claviger.CodeUpstreamTimeout || errors.Is(err, context.Canceled):
-		return used{estimated: true, units: claviger.Units{{Kind: claviger.UnitInput, Amount: a.maxInput}}}
+		return a.inputAsHeld()
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return a.asHeld()
 	default:

@@ -71,7 +71,9 @@ func (x *exchange) stream(a *admitted, t translator) error {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	err, broken := w.pump(resp.Body, t, w.cancel)
-	u = streamed(t)
+	if u = streamed(t); len(u.units) == 0 {
+		u = a.asHeld()
+	}
 	if err != nil {
 		// A block is our own end, and its event a proper one.
 		return w.failed(t, a.failure(err), broken && a.blocked() == nil)

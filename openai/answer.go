@@ -11,7 +11,7 @@ import (
 var errShape = errors.New("the answer has not the shape of the endpoint")
 
 func (r *Request) rebuild() rebuild {
-	return rebuild{own: r.shown(), wantUsage: r.wantsUsage, keeping: r.keeps()}
+	return rebuild{own: r.shown(), wantUsage: r.wantsUsage, keeping: r.keeps(), extra: r.call.Extra}
 }
 
 // Answer rebuilds a plain answer from what the endpoint's table allows and

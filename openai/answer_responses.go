@@ -180,6 +180,14 @@ var responsesUsage = aObject(
 	answerMember{name: "total_tokens", is: aNumber},
 )
 
+// eventTable are the events of a stream that pass.
+type eventTable struct {
+	events []responseEvent
+	// named says that each has its name on a line of its own, and numbered that
+	// each has its number, an error too.
+	named, numbered bool
+}
+
 // responseEvent is an event of a stream: what is in it, and what it means.
 type responseEvent struct {
 	name   string
@@ -224,7 +232,7 @@ func wholeEvent(name string, end bool) responseEvent {
 var tokenLogprobs = answerMember{name: "logprobs", is: &answer{kinds: kArray, elem: logprob}, fill: "[]"}
 
 // responseEvents are the events that pass. Others are left out.
-var responseEvents = []responseEvent{
+var responseEvents = &eventTable{named: true, numbered: true, events: []responseEvent{
 	deltaEvent("response.output_text.delta", tokenLogprobs),
 	deltaEvent("response.function_call_arguments.delta"),
 	deltaEvent("response.reasoning_summary_text.delta"),
@@ -273,4 +281,4 @@ var responseEvents = []responseEvent{
 		answerMember{name: "partial_image_b64", is: aString, need: true},
 		answerMember{name: "size", is: aText}, answerMember{name: "quality", is: aText},
 		answerMember{name: "background", is: aText}, answerMember{name: "output_format", is: aText}),
-}
+}}

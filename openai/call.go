@@ -23,6 +23,7 @@ type Request struct {
 	textBytes, imageBytes int64
 	images                int64
 	originals             bool
+	media                 media
 	// counted is the number of input tokens, where they had to be counted.
 	counted int64
 
@@ -142,6 +143,11 @@ func (w *walker) whole() error {
 		return w.invalid("stream_options", "Allowed only together with stream")
 	}
 	w.limitSearches()
+	if r.row.end != nil {
+		if err := r.row.end(w); err != nil {
+			return err
+		}
+	}
 	if r.call.Model == "" && !r.row.modelless {
 		r.call.Model = moderationModel
 		w.name("model")
@@ -151,6 +157,9 @@ func (w *walker) whole() error {
 }
 
 func (r *Request) facts() {
+	if r.row.bound != nil {
+		r.row.bound(r)
+	}
 	r.call.MaxInput = r.inputBound()
 	if r.row.generates {
 		r.call.MaxOutput = r.policy.maxOutput()

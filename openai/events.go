@@ -37,7 +37,7 @@ func (e *Events) Append(dst []byte, f Frame) (out []byte, err error) {
 	if e.done {
 		return dst, nil
 	}
-	chat := e.req.row.Name == EndpointChat
+	chat := e.req.row.events == nil
 	if chat && bytes.Equal(f.Data, done) {
 		e.done = true
 		return append(dst, "data: [DONE]\n\n"...), nil
@@ -57,7 +57,7 @@ func (e *Events) Append(dst []byte, f Frame) (out []byte, err error) {
 	if chat {
 		out, err = e.chunk(dst, v)
 	} else {
-		out, err = e.response(dst, v)
+		out, err = e.event(dst, v)
 	}
 	if err == nil && e.b.keeping {
 		e.req.note(&e.b, e.done)
@@ -91,10 +91,11 @@ func (e *Events) chunk(dst []byte, v jsonx.Value) ([]byte, error) {
 	return append(e.b.out, "\n\n"...), nil
 }
 
-// response rebuilds one event of a responses stream.
-func (e *Events) response(dst []byte, v jsonx.Value) ([]byte, error) {
+// event rebuilds one event of a stream whose events have types.
+func (e *Events) event(dst []byte, v jsonx.Value) ([]byte, error) {
 	kind := typeOf(v.Cursor())
-	ev := findEvent(kind)
+	table := e.req.row.events
+	ev := table.find(kind)
 	if ev == nil {
 		if kind.Is("error") {
 			return dst, inStream(v)
@@ -102,9 +103,10 @@ func (e *Events) response(dst []byte, v jsonx.Value) ([]byte, error) {
 		return dst, nil
 	}
 	mark := len(dst)
-	dst = append(dst, "event: "...)
-	dst = append(dst, ev.name...)
-	e.b.out = append(dst, "\ndata: "...)
+	if table.named {
+		dst = append(append(append(dst, "event: "...), ev.name...), '\n')
+	}
+	e.b.out = append(dst, "data: "...)
 	e.b.counting = ev.delta
 	c := v.Cursor()
 	if !e.b.object(&c, ev.object) {
@@ -118,10 +120,10 @@ func (e *Events) response(dst []byte, v jsonx.Value) ([]byte, error) {
 	return append(e.b.out, "\n\n"...), nil
 }
 
-func findEvent(kind jsonx.Value) *responseEvent {
-	for i := range responseEvents {
-		if kind.Is(responseEvents[i].name) {
-			return &responseEvents[i]
+func (t *eventTable) find(kind jsonx.Value) *responseEvent {
+	for i := range t.events {
+		if kind.Is(t.events[i].name) {
+			return &t.events[i]
 		}
 	}
 	return nil
@@ -129,6 +131,9 @@ func findEvent(kind jsonx.Value) *responseEvent {
 
 // inStream is what an error inside a stream means. Nothing of its text is kept.
 func inStream(fault jsonx.Value) error {
+	if inner, ok := fault.Get("error"); ok && inner.Kind() == jsonx.KindObject {
+		fault = inner
+	}
 	code, _ := fault.Get("code")
 	if code.Is("rate_limit_exceeded") {
 		return &claviger.Error{Code: claviger.CodeUpstreamBusy, Err: errInStream}
@@ -138,7 +143,7 @@ func inStream(fault jsonx.Value) error {
 
 // AppendError appends an error as an event in the endpoint's own shape.
 func (e *Events) AppendError(dst []byte, err *claviger.Error) []byte {
-	if e.req.row.Name == EndpointChat {
+	if t := e.req.row.events; t == nil || !t.numbered {
 		dst = append(dst, "data: "...)
 		return append(AppendError(dst, err), "\n\n"...)
 	}
@@ -158,10 +163,11 @@ func (e *Events) Made() []claviger.ObjectRef { return e.req.Made() }
 // stands in JSON, without its quotes. It is good until the next Append.
 func (e *Events) Text() []byte { return e.b.text }
 
-// Done reports whether the endpoint's own proper end was seen: [DONE], or
-// response.completed, response.incomplete or response.failed.
+// Done reports whether the endpoint's own proper end was seen: [DONE], or an event
+// that the table says is the last, as response.completed.
 func (e *Events) Done() bool { return e.done }
 
 // Units gives what was used so far. reported is false where the provider did
-// not say and the units are an estimate from what passed.
+// not say and the units are an estimate from what passed; they are nil where that
+// tells nothing, as of sound.
 func (e *Events) Units() (u claviger.Units, reported bool) { return e.b.used(e.req) }

@@ -3,7 +3,7 @@ package openai
 import "claviger.dev/claviger/internal/jsonx"
 
 // Passes reports whether an event of that type is in the table.
-func Passes(_ *Request, kind string) bool { return findEvent(jsonx.String(kind)) != nil }
+func Passes(r *Request, kind string) bool { return r.row.events.find(jsonx.String(kind)) != nil }
 
 // Forget makes the next event be parsed, whatever came before it.
 func (e *Events) Forget() { e.last = pattern{} }

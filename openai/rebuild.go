@@ -91,6 +91,8 @@ type rebuild struct {
 
 	units    claviger.Units
 	reported bool
+	// extra are the kinds that the endpoint meters beside text.
+	extra claviger.Units
 	// bytes and deltas count the text that passed, while counting is set: a
 	// stream says everything more than once.
 	counting      bool

@@ -6,7 +6,7 @@ var generationRows = []*Row{
 	{
 		Name: EndpointResponses, Method: post, Path: "/responses", Streams: true,
 		object: &object{fields: responsesMembers()}, answer: whole(responseAnswer),
-		generates: true, input: "input", makes: KindResponse, makesItems: true,
+		generates: true, input: "input", makes: KindResponse, makesItems: true, events: responseEvents,
 	},
 	{
 		Name: EndpointChat, Method: post, Path: "/chat/completions", Streams: true,

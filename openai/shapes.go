@@ -75,6 +75,8 @@ func (k kinds) String() string {
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
+func number64(n float64) string { return strconv.FormatFloat(n, 'g', -1, 64) }
+
 func appendIndex(b []byte, i int) []byte {
 	return append(strconv.AppendInt(append(b, '['), int64(i), 10), ']')
 }

@@ -88,6 +88,13 @@ type Row struct {
 	// generates says that the endpoint makes text, so that output is capped and
 	// the safety identifier is known to it.
 	generates bool
+	// bound says what images and sound can take; nil where there are none, and
+	// the words of a text are what is metered.
+	bound func(r *Request)
+	// end checks what concerns several members of the body; nil for nothing.
+	end func(w *walker) error
+	// events are those of a stream that names them; nil for chat's.
+	events *eventTable
 	// input is the member where the caller's text stands.
 	input string
 	// modelless says that no model runs.
@@ -175,7 +182,7 @@ type index struct {
 }
 
 var table = newIndex(slices.Concat(
-	generationRows, responseRows, conversationRows, completionRows,
+	generationRows, mediaRows, responseRows, conversationRows, completionRows,
 	fileRows, uploadRows, vectorStoreRows, storeFileRows,
 ))
 

@@ -36,6 +36,9 @@ const (
 )
 
 func (r *Request) imageBound() int64 {
+	if r.row.bound != nil {
+		return r.media.input
+	}
 	per := int64(imageTokens)
 	if r.originals {
 		per = imageTokensOriginal
