@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -244,9 +245,30 @@ func pricesOf(cfg *config.Config) *admit.Prices {
 		if p.CachedInput != nil {
 			cached = p.CachedInput.Micros
 		}
-		own[p.Model] = admit.Price{Input: p.Input.Micros, CachedInput: cached, Output: p.Output.Micros}
+		own[p.Model] = admit.Price{
+			Input: p.Input.Micros, CachedInput: cached, Output: p.Output.Micros,
+			ImageInput: microsOf(p.ImageInput), AudioInput: microsOf(p.AudioInput), AudioOutput: microsOf(p.AudioOutput),
+			Second: perSecond(microsOf(p.Minute)), Character: microsOf(p.Characters),
+		}
 	}
 	return admit.DefaultPrices().With(own)
+}
+
+func microsOf(m *claviger.Money) int64 {
+	if m == nil {
+		return 0
+	}
+	return m.Micros
+}
+
+// perSecond turns the price of a minute into that of a million seconds, rounded up.
+func perSecond(minute int64) int64 {
+	whole, rest := minute/60, minute%60
+	const million = 1_000_000
+	if whole >= math.MaxInt64/million {
+		return math.MaxInt64
+	}
+	return whole*million + (rest*million+59)/60
 }
 
 func (b *builder) actions() {

@@ -360,6 +360,9 @@ type Price struct {
 	Output claviger.Money
 	// CachedInput is nil where cached input costs what other input does.
 	CachedInput *claviger.Money
+	// These are nil where the model does not take or make such a thing. Minute is
+	// for one minute of sound, Characters for a million characters.
+	ImageInput, AudioInput, AudioOutput, Minute, Characters *claviger.Money
 }
 
 // Storage says where things are kept: "sqlite", "sqlite:PATH", "memory" or a

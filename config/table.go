@@ -215,11 +215,6 @@ func proxyKind() *object[Proxy] {
 }
 
 func keepingFields() []field[Config] {
-	price := newObject("the price of a model, for each million tokens",
-		key("input", money(), func(p *Price) *claviger.Money { return &p.Input }, "Of input.").must("0.4 USD"),
-		key("cached_input", via[claviger.Money, *claviger.Money]{money(), addr, deref}, func(p *Price) **claviger.Money { return &p.CachedInput }, "Of cached input. Without it, that of input."),
-		key("output", money(), func(p *Price) *claviger.Money { return &p.Output }, "Of output.").must("1.6 USD"),
-	)
 	storage := newObject("storage",
 		key("database", store("a database", "database", "sqlite", "memory"), func(s *Storage) *string { return &s.Database },
 			"sqlite, sqlite:PATH, memory, or a reference to a postgres:// address.").def("sqlite"),
@@ -233,7 +228,7 @@ func keepingFields() []field[Config] {
 		key("level", choice(logLevels...), func(l *Log) *string { return &l.Level }, "CLAVIGER_LOG overrides it.").def("info"),
 	)
 	return []field[Config]{
-		key("prices", &keyed[Price]{price, func(p *Price) *string { return &p.Model }, modelName()}, func(c *Config) *[]Price { return &c.Prices },
+		key("prices", &keyed[Price]{priceKind(), func(p *Price) *string { return &p.Model }, modelName()}, func(c *Config) *[]Price { return &c.Prices },
 			"Prices of models, beside and instead of those that the program knows."),
 		key("state", directory("/var/lib/claviger"), func(c *Config) *string { return &c.State },
 			"The state directory. Without it, .claviger beside the configuration in development and /var/lib/claviger elsewhere."),
@@ -242,6 +237,24 @@ func keepingFields() []field[Config] {
 		key("time_zone", timeZone(), func(c *Config) *string { return &c.TimeZone }, "The zone in which days and months begin.").def("UTC"),
 		key("log", log, func(c *Config) *Log { return &c.Log }, "How the log is written."),
 	}
+}
+
+// priceKind is what a model costs. One that is paid by the minute or the character
+// says 0 USD for tokens.
+func priceKind() *object[Price] {
+	perhaps := via[claviger.Money, *claviger.Money]{money(), addr, deref}
+	return newObject("the price of a model, for each million tokens",
+		key("input", money(), func(p *Price) *claviger.Money { return &p.Input }, "Of input.").must("0.4 USD"),
+		key("cached_input", perhaps, func(p *Price) **claviger.Money { return &p.CachedInput }, "Of cached input. Without it, that of input."),
+		key("output", money(), func(p *Price) *claviger.Money { return &p.Output }, "Of output, drawn images included.").must("1.6 USD"),
+		key("image_input", perhaps, func(p *Price) **claviger.Money { return &p.ImageInput }, "Of input that is images to draw from."),
+		key("audio_input", perhaps, func(p *Price) **claviger.Money { return &p.AudioInput }, "Of input that is sound to write down."),
+		key("audio_output", perhaps, func(p *Price) **claviger.Money { return &p.AudioOutput }, "Of output that is speech."),
+		key("minute", perhaps, func(p *Price) **claviger.Money { return &p.Minute },
+			"Of a minute of sound, for a model that is paid by that: its input and output are 0 USD then."),
+		key("characters", perhaps, func(p *Price) **claviger.Money { return &p.Characters },
+			"Of a million characters that are spoken, for a model that is paid by those: its input and output are 0 USD then."),
+	)
 }
 
 func addr(m claviger.Money) *claviger.Money {
