@@ -24,6 +24,7 @@ func owned(t testing.TB) func(*parts) {
 		})
 		must(t, err)
 		p.snapshot.Owners = guard
+		p.plans[0].Models = append(p.plans[0].Models, "gpt-image-1")
 		p.snapshot.Proxy = &gateway.Proxy{Policy: openai.Policy{Store: true, Metadata: "forward", Tools: openai.Tools()}}
 		for _, row := range openai.Rows() {
 			p.snapshot.Proxy.Endpoints = append(p.snapshot.Proxy.Endpoints, row.Name)
@@ -65,6 +66,31 @@ func made(t *testing.T, r *rig, who string) things {
 	th[openai.KindVectorStore] = create("/v1/vector_stores", `{"name":"secret plans","file_ids":["`+th[openai.KindFile]+`"]}`)
 	th[openai.KindFileBatch] = create("/v1/vector_stores/"+th[openai.KindVectorStore]+"/file_batches", `{"file_ids":["`+th[openai.KindFile]+`"]}`)
 	return th
+}
+
+// picture is the id of an image that the provider keeps for a user.
+func (r *rig) picture(who string) string {
+	r.t.Helper()
+	body, kind := form(r.t, formFile{"file", "a.png", pixel}, "purpose", "vision")
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, r.sim.URL+"/files", strings.NewReader(body))
+	must(r.t, err)
+	req.Header.Set("Authorization", "Bearer "+r.upstreamKey)
+	req.Header.Set("Content-Type", kind)
+	resp, err := http.DefaultClient.Do(req)
+	must(r.t, err)
+	a := read(resp)
+	http.DefaultClient.CloseIdleConnections()
+	id := field(a.body, "id")
+	if id == "" {
+		r.t.Fatalf("no file: %d %s", a.status, a.body)
+	}
+	seen, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, "/", http.NoBody)
+	must(r.t, err)
+	seen.Header.Set("Authorization", r.ticket(who))
+	p, err := r.tickets.Authenticate(r.t.Context(), seen)
+	must(r.t, err)
+	must(r.t, r.snapshot.Owners.Claim(r.t.Context(), p, claviger.ObjectRef{Kind: openai.KindFile, ID: id}))
+	return id
 }
 
 // field reads a string member that stands first of its name in a text.
@@ -163,6 +189,8 @@ var fieldSamples = []struct {
 	{"file_id", sample{"vector_stores.files.create", "/vector_stores/{own vector_store}/files", `{"file_id":"{file}"}`}},
 	{"file_ids[]", sample{"vector_stores.file_batches.create", "/vector_stores/{own vector_store}/file_batches", `{"file_ids":["{file}"]}`}},
 	{"files[].file_id", sample{"vector_stores.file_batches.create", "/vector_stores/{own vector_store}/file_batches", `{"files":[{"file_id":"{file}"}]}`}},
+	{"images[].file_id", sample{"images.edits", "/images/edits", `{"model":"gpt-image-1","prompt":"a hat","images":[{"file_id":"{file}"}]}`}},
+	{"mask.file_id", sample{"images.edits", "/images/edits", `{"model":"gpt-image-1","prompt":"a hat","images":[{"file_id":"{own file}"}],"mask":{"file_id":"{file}"}}`}},
 }
 
 const (

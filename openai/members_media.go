@@ -75,18 +75,8 @@ var editsFiles = []fileField{{name: "image", need: true, most: maxImages}, {name
 // imageRef is an image by its content or address, or a file of the caller's.
 var imageRef = members(
 	field{name: "image_url", is: imageURL},
-	field{name: "file_id", is: mediaImageFile()},
+	field{name: "file_id", is: imageFile, take: takeGiven},
 )
-
-func mediaImageFile() *shape {
-	s := reference(KindFile)
-	owned := s.check
-	s.check = func(w *walker, v jsonx.Value) error {
-		w.req.images++
-		return owned(w, v)
-	}
-	return s
-}
 
 func speechMembers() []field {
 	return []field{
