@@ -12,7 +12,7 @@ import (
 	"claviger.dev/claviger/openai"
 )
 
-var posts = []string{chat, responses, "/embeddings", "/moderations"}
+var posts = []string{chat, responses, "/embeddings", "/moderations", draw, edit, speak}
 
 // FuzzParseCall: whatever is accepted is written so that it is accepted again
 // and written the same, names no member that the strictest policy refuses, and
@@ -31,6 +31,9 @@ func FuzzParseCall(f *testing.F) {
 	f.Add(uint8(1), []byte(`{"model":"m","input":[{"id":"msg_1","role":"assistant","content":[{"type":"output_text","text":"a","annotations":[]}]},{"type":"reasoning","id":"rs_1","encrypted_content":"x"}]}`))
 	f.Add(uint8(2), []byte(`{"model":"m","input":[[1,2],[3]]}`))
 	f.Add(uint8(3), []byte(`{"input":"a"}`))
+	f.Add(uint8(4), []byte(`{"model":"dall-e-3","prompt":"a","n":1,"size":"auto","quality":"hd","output_compression":5}`))
+	f.Add(uint8(5), []byte(`{"model":"m","prompt":"a","images":[{"image_url":"https://example.com"},{"file_id":"file-1"}],"mask":{"file_id":"file-2"},"stream":true}`))
+	f.Add(uint8(6), []byte(`{"model":"m","input":"a","voice":"alloy","speed":1.5,"stream_format":"sse"}`))
 	f.Fuzz(func(t *testing.T, which uint8, in []byte) {
 		path := posts[int(which)%len(posts)]
 		c, err := call(t, path, string(in), &openai.Policy{})

@@ -175,3 +175,32 @@ func TestEventsOfTheDocument(t *testing.T) {
 		}
 	}
 }
+
+// TestMediaEventsOfTheDocument: every event of images and sound passes.
+func TestMediaEventsOfTheDocument(t *testing.T) {
+	doc := document(t)
+	for name, in := range map[string]openai.Sent{
+		"ImageGenStreamEvent":             {Path: draw, Body: []byte(`{"model":"m","prompt":"x","stream":true}`)},
+		"ImageEditStreamEvent":            {Path: edit, Body: []byte(`{"model":"m","prompt":"x","stream":true,"images":[{"file_id":"file-1"}]}`)},
+		"CreateSpeechResponseStreamEvent": {Path: speak, Body: []byte(`{"model":"m","input":"x","voice":"alloy","stream_format":"sse"}`)},
+		"CreateTranscriptionResponseStreamEvent": {
+			Path: transcribe, Parts: fields("file", 1, "model", "m", "stream", "true"),
+		},
+	} {
+		r, err := openai.ParseCall(openai.Find(in.Path)[0], in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := at(doc, "components", "schemas", name, "anyOf")
+		if all.Len() == 0 {
+			t.Fatalf("%s: no events in the document", name)
+		}
+		for _, ref := range all.Items() {
+			of := at(ref, "$ref").Str()
+			kind := at(doc, "components", "schemas", of[strings.LastIndexByte(of, '/')+1:], "properties", "type", "enum").Elems()[0].Str()
+			if !openai.Passes(r, kind) {
+				t.Errorf("event %q of %s does not pass", kind, in.Path)
+			}
+		}
+	}
+}
