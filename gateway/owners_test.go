@@ -68,31 +68,6 @@ func made(t *testing.T, r *rig, who string) things {
 	return th
 }
 
-// picture is the id of an image that the provider keeps for a user.
-func (r *rig) picture(who string) string {
-	r.t.Helper()
-	body, kind := form(r.t, formFile{"file", "a.png", pixel}, "purpose", "vision")
-	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, r.sim.URL+"/files", strings.NewReader(body))
-	must(r.t, err)
-	req.Header.Set("Authorization", "Bearer "+r.upstreamKey)
-	req.Header.Set("Content-Type", kind)
-	resp, err := http.DefaultClient.Do(req)
-	must(r.t, err)
-	a := read(resp)
-	http.DefaultClient.CloseIdleConnections()
-	id := field(a.body, "id")
-	if id == "" {
-		r.t.Fatalf("no file: %d %s", a.status, a.body)
-	}
-	seen, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, "/", http.NoBody)
-	must(r.t, err)
-	seen.Header.Set("Authorization", r.ticket(who))
-	p, err := r.tickets.Authenticate(r.t.Context(), seen)
-	must(r.t, err)
-	must(r.t, r.snapshot.Owners.Claim(r.t.Context(), p, claviger.ObjectRef{Kind: openai.KindFile, ID: id}))
-	return id
-}
-
 // field reads a string member that stands first of its name in a text.
 func field(body, name string) string {
 	_, rest, ok := strings.Cut(body, `"`+name+`":"`)

@@ -316,7 +316,8 @@ func TestMediaStreams(t *testing.T) {
 			[]string{
 				"event: image_generation.partial_image\ndata: " + `{"type":"image_generation.partial_image",` + image + `,"partial_image_index":0}`, "", "",
 				"event: image_generation.completed\ndata: " + `{"type":"image_generation.completed",` + image + `,"usage":{"input_tokens":1,"output_tokens":2,"total_tokens":3}}`,
-			}, "[{input 1} {output 2} {image_input 1}] true",
+			},
+			"[{input 1} {output 2} {image_input 1}] true",
 		},
 		{
 			"speech", speak, `{"model":"gpt-4o-mini-tts","input":"x","voice":"alloy","stream_format":"sse"}`, nil,
@@ -333,7 +334,8 @@ func TestMediaStreams(t *testing.T) {
 			[]string{
 				`data: {"type":"transcript.text.delta","delta":"a"}`, `data: {"type":"transcript.text.delta","delta":"b","logprobs":[{"token":"b","logprob":0,"bytes":[98]}]}`,
 				`data: {"type":"transcript.text.segment","id":"seg_1","start":0,"end":1,"text":"ab","speaker":"A"}`, `data: {"type":"transcript.text.done","text":"ab"}`,
-			}, "[] false",
+			},
+			"[] false",
 		},
 	} {
 		r, err := openai.ParseCall(openai.Find(x.path)[0], openai.Sent{Path: x.path, Body: []byte(x.in), Parts: x.parts}, nil)

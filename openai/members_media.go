@@ -40,8 +40,10 @@ func drawMembers(more ...field) []field {
 		{name: "prompt", is: &shape{kinds: kString, least: 1, most: maxPrompt}, need: true, counts: true},
 		{name: "n", is: integer, take: takeChoices},
 		{name: "quality", is: oneOf("standard", "hd", "low", "medium", "high", "auto"), take: takeText(func(m *media) *string { return &m.quality })},
-		{name: "size", is: oneOf("auto", "1024x1024", "1536x1024", "1024x1536", "256x256", "512x512", "1792x1024", "1024x1792"),
-			take: takeText(func(m *media) *string { return &m.size })},
+		{
+			name: "size", is: oneOf("auto", "1024x1024", "1536x1024", "1024x1536", "256x256", "512x512", "1792x1024", "1024x1792"),
+			take: takeText(func(m *media) *string { return &m.size }),
+		},
 		{name: "background", is: oneOf("transparent", "opaque", "auto")},
 		{name: "output_format", is: oneOf("png", "jpeg", "webp")},
 		{name: "output_compression", is: wholeBetween(0, 100)},
