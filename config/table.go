@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -162,8 +163,19 @@ func planKind() *object[Plan] {
 // endpointName is an endpoint, or a family of them. The listing of models is
 // open in any case and may be named.
 func endpointName() *scalar[string] {
-	s := choice(openai.EndpointNames()...)
+	names := openai.EndpointNames()
+	s := choice(names...)
 	s.noun = "the name of an endpoint, or of a family as files.*"
+	s.parse = func(text string) (string, error) {
+		if slices.Contains(names, text) {
+			return text, nil
+		}
+		f := fault{"must be the name of an endpoint, as responses, or of a family, as files.*", ""}
+		if near := nearest(text, names); near != "" {
+			f.message += `, did you mean "` + near + `"?`
+		}
+		return "", f
+	}
 	return s
 }
 
