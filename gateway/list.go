@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"slices"
 
 	"claviger.dev/claviger"
@@ -58,16 +60,17 @@ func (x *exchange) readOwned(c *caller, a *admitted, ids []string) ([][]byte, er
 	failed := make(chan error, listReaders)
 	for range listReaders {
 		go func() {
-			for i := range todo {
-				body, err := x.readOne(ctx, c, a, ids[i])
-				if err != nil {
-					cancel(err)
-					failed <- err
-					return
+			err := x.readSome(ctx, c, a, func() (string, *[]byte) {
+				i, ok := <-todo
+				if !ok {
+					return "", nil
 				}
-				out[i] = body
+				return ids[i], &out[i]
+			})
+			if err != nil {
+				cancel(err)
 			}
-			failed <- nil
+			failed <- err
 		}()
 	}
 	var first error
@@ -80,6 +83,25 @@ func (x *exchange) readOwned(c *caller, a *admitted, ids []string) ([][]byte, er
 		return nil, a.failure(first)
 	}
 	return slices.DeleteFunc(out, func(b []byte) bool { return b == nil }), nil
+}
+
+// readSome reads what next names until it names nothing. A panic must not end the
+// process: nobody but this goroutine could catch it.
+func (x *exchange) readSome(ctx context.Context, c *caller, a *admitted, next func() (string, *[]byte)) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = &claviger.Error{Code: claviger.CodeInternal, Err: fmt.Errorf("panic while a list was read: %s\n%s", panicText(cause), debug.Stack())}
+		}
+	}()
+	for {
+		id, into := next()
+		if into == nil {
+			return nil
+		}
+		if *into, err = x.readOne(ctx, c, a, id); err != nil {
+			return err
+		}
+	}
 }
 
 func (x *exchange) readOne(ctx context.Context, c *caller, a *admitted, id string) ([]byte, error) {
