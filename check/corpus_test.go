@@ -63,6 +63,7 @@ var makers = map[string]func() string{
 	"openai":    func() string { return "sk-proj-" + noise(74, alphabet) + "T3Blbk" + "FJ" + noise(74, alphabet) },
 	"old":       func() string { return "sk-" + noise(20, alphabet) + "T3Blbk" + "FJ" + noise(20, alphabet) },
 	"anthropic": func() string { return "sk-ant-" + "api03-" + noise(95, alphabet) },
+	"mark":      func() string { return "T3Blbk" + "FJ" },
 	"random":    func() string { return noise(40, alphabet) },
 	"stripe":    func() string { return "pk_live_" + noise(40, alphabet) },
 	"service": func() string {

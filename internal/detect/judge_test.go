@@ -41,7 +41,7 @@ func TestWeigh(t *testing.T) {
 		}
 	}
 	for _, s := range []string{
-		"sk-proj-abcdefghijklmnopqrstuvwxyzT3BlbkFJ" + "abcdefghijklmnopqrstuvwxyz", "sk-test-" + strings.Repeat("1a", 20) + mark,
+		"sk-proj-abcdefghijklmnopqrstuvwxyz" + mark + "abcdefghijklmnopqrstuvwxyz", "sk-test-" + strings.Repeat("1a", 20) + mark,
 		"sk-your-key-here-" + noise(20, mixed) + mark + noise(20, mixed), "sk-fake-" + noise(20, mixed) + mark + noise(20, mixed),
 		"sk-" + strings.Repeat("aB1c", 12) + mark, "AKIAIOSFODNN7EXAMPLE",
 	} {
