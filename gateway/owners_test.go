@@ -394,3 +394,19 @@ func TestOwnersOutOfReach(t *testing.T) {
 		t.Errorf("after: %d %s", a.status, a.body)
 	}
 }
+
+// TestConversationWeighsWhatItHolds: a turn adds to a conversation what it said,
+// and not all that it might have said.
+func TestConversationWeighsWhatItHolds(t *testing.T) {
+	r := newRig(t, func(p *parts) {
+		owned(t)(p)
+		p.plans[0].MaxInput = 4000
+	})
+	id := field(r.post("/v1/conversations", `{"items":[{"role":"user","content":"hi"}]}`).body, "id")
+	for i, stream := range []string{"false", "true", "false", "true"} {
+		a := r.post("/v1/responses", `{"model":"gpt-4.1-mini","input":"go on","conversation":"`+id+`","stream":`+stream+`}`)
+		if a.status != http.StatusOK {
+			t.Fatalf("turn %d: %d %s", i+1, a.status, a.body)
+		}
+	}
+}

@@ -59,7 +59,7 @@ func (e *Events) Append(dst []byte, f Frame) (out []byte, err error) {
 	} else {
 		out, err = e.event(dst, v)
 	}
-	if err == nil && e.b.keeping {
+	if err == nil && (e.b.keeping || e.done) {
 		e.req.note(&e.b, e.done)
 		e.b.items = e.b.items[:0]
 	}

@@ -145,6 +145,9 @@ func (r *Request) growth() int64 {
 // note remembers what an answer, or the event of a stream, made: end says that
 // nothing follows.
 func (r *Request) note(b *rebuild, end bool) {
+	if end && b.reported {
+		r.correct(b.units.Get(claviger.UnitOutput))
+	}
 	if !b.keeping {
 		return
 	}
@@ -191,6 +194,17 @@ func (r *Request) parent() string {
 		return ""
 	}
 	return r.call.Objects[0].ID
+}
+
+// correct takes off a conversation what Before added for output that was not
+// made.
+func (r *Request) correct(output int64) {
+	for _, o := range r.Before() {
+		if spare := r.call.MaxOutput - output; spare > 0 {
+			o.Tokens = -spare
+			r.made.refs = append(r.made.refs, o)
+		}
+	}
 }
 
 func (r *Request) noteItems(b *rebuild, tokens int64) {
