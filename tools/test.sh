@@ -72,18 +72,23 @@ vulnerabilities() {
 }
 
 fuzz() {
-  local target pkg
+  local target pkg bin=$root/.claviger/bin/fuzz.test cache
+  cache=$(go env GOCACHE)/fuzz
   grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u | while read -r pkg; do
     # The tests of the simulator link OpenAI's SDK, and to build that for fuzzing
     # takes minutes. No stranger reaches it: its targets are for long runs.
     if [ "$pkg" = ./openaitest ] && [ -z "${FUZZTIME:-}" ]; then continue; fi
+    # Built once a package: `go test` would link anew for every target.
+    go test -c -fuzz=. -o "$bin" "$pkg"
     grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$pkg"/*_test.go | sed 's/^func //' | while read -r target; do
       printf '%s %s: ' "$pkg" "$target"
       # A worker that is still busy when the time is up is reported as a failure
       # of its own ("context deadline exceeded"), with no input that failed.
-      go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-3s}" -fuzzminimizetime 5x "$pkg" >.claviger/fuzz.log 2>&1 </dev/null ||
+      (cd "$pkg" && "$bin" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "${FUZZTIME:-2s}" -test.fuzzminimizetime 5x \
+        -test.fuzzcachedir "$cache/claviger.dev/claviger/${pkg#./}") >.claviger/fuzz.log 2>&1 </dev/null ||
         { grep -q 'context deadline exceeded' .claviger/fuzz.log && ! grep -q 'Failing input' .claviger/fuzz.log; } ||
         { cat .claviger/fuzz.log; exit 1; }
+      grep -q 'no fuzz tests to fuzz' .claviger/fuzz.log && { echo 'not found'; exit 1; }
       { grep -oE 'execs: [0-9]+' .claviger/fuzz.log || echo 'its seeds alone'; } | tail -n 1
     done
   done
