@@ -294,11 +294,12 @@ func (a Authorized) RequestID() string { return a.requestID }
 //
 // RoundTrip returns the provider's answer only when its status is 200. Every
 // other outcome is an *Error with a code of this package and nothing of the
-// provider's body in Detail but what the contract lets through. It blocks
-// until headers arrive, its time limits pass or ctx ends, may be called
-// concurrently, and retries only while nothing was answered. The caller closes
-// the body; reading it fails with an *Error when the provider stalls or cuts.
-// On error it denies.
+// provider's body in Detail but what the contract lets through. It wraps
+// ErrNothingDone where the provider certainly did no work; a call whose error
+// does not is paid for as it was held. RoundTrip blocks until headers arrive, its
+// time limits pass or ctx ends, may be called concurrently, and retries only while
+// nothing was answered. The caller closes the body; reading it fails with an
+// *Error when the provider stalls or cuts. On error it denies.
 type Upstream interface {
 	RoundTrip(ctx context.Context, a Authorized) (*http.Response, error)
 }

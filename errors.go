@@ -169,6 +169,22 @@ func Codes() []Code {
 	return out
 }
 
+// ErrNothingDone is what the error of an Upstream wraps when it is certain that
+// the provider did no work for the call: it was not reached, or answered with an
+// error. Only such a call costs nothing.
+var ErrNothingDone = errors.New("the provider did nothing for the call")
+
+// NothingDone makes err wrap ErrNothingDone, too. Its text stays as it is.
+func NothingDone(err error) error { return nothingDone{err} }
+
+type nothingDone struct{ error }
+
+// Unwrap implements errors.Unwrap.
+func (e nothingDone) Unwrap() error { return e.error }
+
+// Is implements errors.Is.
+func (nothingDone) Is(target error) bool { return target == ErrNothingDone }
+
 // AsError returns err as an *Error. What is none of ours becomes CodeInternal,
 // so that an unforeseen error shows nothing to the caller.
 func AsError(err error) *Error {

@@ -3,13 +3,13 @@ package gateway
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/admit"
 	"claviger.dev/claviger/internal/seal"
+	"claviger.dev/claviger/openai"
 )
 
 // The scopes under which a window is kept.
@@ -239,26 +239,31 @@ func (a *admitted) settle(u used) {
 // knows: everything that was held.
 func (a *admitted) asHeld() used { return used{estimated: true, units: slices.Clone(a.most)} }
 
-// inputAsHeld is the input that was held: everything but output.
-func (a *admitted) inputAsHeld() used {
-	in := slices.DeleteFunc(slices.Clone(a.most), func(u claviger.Unit) bool {
-		return u.Kind == claviger.UnitOutput || u.Kind == claviger.UnitAudioOutput
-	})
-	return used{estimated: true, units: in}
-}
-
-// afterFailure is the use of a call that got no answer. What the provider
-// refused, or never had, costs nothing. Of what it was still working at when
-// time ran out or the caller left, it had read the input. What it may have
-// finished counts as held.
+// afterFailure is the use of a call that got no answer. Only what the provider
+// certainly did nothing for costs nothing: it was not reached, or refused. A call
+// that was ended in the meantime, by whom and by what ever, may have been worked
+// at to its end.
 func (a *admitted) afterFailure(err error) used {
-	e, ok := errors.AsType[*claviger.Error](err)
-	switch {
-	case !ok || e.Code == claviger.CodeUpstreamTimeout || errors.Is(err, context.Canceled):
-		return a.inputAsHeld()
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return a.asHeld()
-	default:
+	if errors.Is(err, claviger.ErrNothingDone) {
 		return used{nothing: true}
 	}
+	return a.asHeld()
+}
+
+// cutShort is the use of a stream that ended before the provider told what it
+// used. What passed is the output of a model whose every token shows; of one that
+// may have reasoned unseen, of a caller who kept the provider's words waiting, and
+// of images and sound it tells too little, and all that was held counts. The input
+// was read whole.
+func (a *admitted) cutShort(seen claviger.Units, behind bool) used {
+	if len(seen) == 0 || behind || openai.MayReason(a.model) {
+		return a.asHeld()
+	}
+	u := a.asHeld()
+	for i, x := range u.units {
+		if x.Kind == claviger.UnitOutput {
+			u.units[i].Amount = min(x.Amount, seen.Get(claviger.UnitOutput))
+		}
+	}
+	return u
 }

@@ -146,7 +146,10 @@ func (r *rig) finish(p *parts) {
 	}
 	if p.snapshot.Upstream == nil {
 		r.sim = openaitest.NewServer(t.(openaitest.TB), p.sim)
-		p.upstream.BaseURL, p.upstream.Keys = r.sim.URL, p.pool
+		p.upstream.Keys = p.pool
+		if p.upstream.BaseURL == "" {
+			p.upstream.BaseURL = r.sim.URL
+		}
 		client, err := upstream.New(p.upstream)
 		must(t, err)
 		t.Cleanup(client.CloseIdle)
@@ -370,8 +373,19 @@ type ledger struct {
 }
 
 type settlement struct {
-	released bool
-	used     []claviger.Charge
+	released   bool
+	held, used []claviger.Charge
+}
+
+// amount sums the charges of one kind.
+func amount(of []claviger.Charge, kind claviger.ChargeKind) int64 {
+	var n int64
+	for _, c := range of {
+		if c.Kind == kind {
+			n += c.Amount
+		}
+	}
+	return n
 }
 
 func (l *ledger) Admit(ctx context.Context, charges []claviger.Charge) (claviger.Hold, error) {
@@ -381,16 +395,18 @@ func (l *ledger) Admit(ctx context.Context, charges []claviger.Charge) (claviger
 	}
 	l.open.Add(1)
 	l.admitted.Add(1)
-	return &countedHold{Hold: h, l: l}, nil
+	return &countedHold{Hold: h, l: l, held: charges}, nil
 }
 
 type countedHold struct {
 	claviger.Hold
 	l    *ledger
+	held []claviger.Charge
 	once sync.Once
 }
 
 func (h *countedHold) end(s settlement) {
+	s.held = h.held
 	h.once.Do(func() {
 		h.l.open.Add(-1)
 		h.l.mu.Lock()

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -119,7 +118,6 @@ func (x *exchange) answerWith(a *admitted, read func([]byte) (claviger.Units, er
 	}
 	raw, err := readAnswer(resp)
 	if err != nil {
-		u = a.afterCut(err)
 		return a.failure(err)
 	}
 	units, err := read(raw)
@@ -127,15 +125,6 @@ func (x *exchange) answerWith(a *admitted, read func([]byte) (claviger.Units, er
 		u = used{units: units}
 	}
 	return err
-}
-
-// afterCut is the use of a call whose answer broke off. A caller who left took
-// the input with them; an answer that was cut was made, so all counts.
-func (a *admitted) afterCut(err error) used {
-	if errors.Is(err, context.Canceled) {
-		return a.afterFailure(err)
-	}
-	return a.asHeld()
 }
 
 func readAnswer(resp *http.Response) ([]byte, error) {

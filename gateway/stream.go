@@ -27,6 +27,9 @@ const (
 	// longPrefix is how much of the beginning of a key the model's words may end
 	// in before they wait for what follows. Less of it tells nothing.
 	longPrefix = 12
+	// patience is how long a caller may have kept a stream waiting in all before
+	// what passed no longer tells how much the provider made in the meantime.
+	patience = time.Second
 )
 
 var heartbeat = []byte(": \n\n")
@@ -71,19 +74,16 @@ func (x *exchange) stream(a *admitted, t translator) error {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	err, broken := w.pump(resp.Body, t, w.cancel)
-	if u = streamed(t); len(u.units) == 0 {
-		u = a.asHeld()
+	if units, reported := t.Units(); reported {
+		u = used{units: units}
+	} else {
+		u = a.cutShort(units, w.kept())
 	}
 	if err != nil {
 		// A block is our own end, and its event a proper one.
 		return w.failed(t, a.failure(err), broken && a.blocked() == nil)
 	}
 	return nil
-}
-
-func streamed(t translator) used {
-	units, reported := t.Units()
-	return used{units: units, estimated: !reported}
 }
 
 // eventWriter is the caller's side of a stream. Its lock lets the heartbeat's
@@ -105,7 +105,9 @@ type eventWriter struct {
 	closed   bool
 	last     time.Time
 	deadline time.Time
-	err      error
+	// behind is how long writing took in all.
+	behind time.Duration
+	err    error
 }
 
 func newEventWriter(x *exchange, cancel context.CancelFunc) *eventWriter {
@@ -162,8 +164,9 @@ func (w *eventWriter) send(p []byte) {
 		return
 	}
 	var err error
-	for len(p) > 0 && err == nil {
-		w.extend(time.Now())
+	began := time.Now()
+	for now := began; len(p) > 0 && err == nil; now = time.Now() {
+		w.extend(now)
 		n := min(len(p), piece)
 		_, err = w.x.w.Write(p[:n])
 		p = p[n:]
@@ -171,10 +174,18 @@ func (w *eventWriter) send(p []byte) {
 	if err == nil {
 		err = w.x.rc.Flush()
 	}
+	w.behind += time.Since(began)
 	if err != nil {
 		w.err = err
 		w.cancel()
 	}
+}
+
+// kept reports whether the caller kept the stream waiting.
+func (w *eventWriter) kept() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.behind > patience
 }
 
 // extend gives the caller time for the next write.

@@ -15,8 +15,8 @@ func (r *Request) rebuild() rebuild {
 }
 
 // Answer rebuilds a plain answer from what the endpoint's table allows and
-// gives what was used, estimated where the answer does not say. Moderations
-// use nothing. The error is a *claviger.Error with CodeUpstreamError.
+// gives what was used, nil where the answer does not say. Moderations use
+// nothing. The error is a *claviger.Error with CodeUpstreamError.
 func (r *Request) Answer(body []byte) (out []byte, u claviger.Units, err error) {
 	v, err := jsonx.Parse(body)
 	if err != nil {
@@ -36,15 +36,14 @@ func (r *Request) Answer(body []byte) (out []byte, u claviger.Units, err error) 
 }
 
 // used is what a plain answer used. An answer that only reads or changes what
-// is stored uses nothing, and neither do moderations. Of a response that is made
-// later nobody knows yet, so it counts as held.
+// is stored uses nothing, and neither do moderations. Where the answer says nothing,
+// as of a response that is made later, nobody knows.
 func (r *Request) used(b *rebuild) claviger.Units {
 	if r.row.modelless || r.row.Name == EndpointModerations {
 		return claviger.Units{{Kind: claviger.UnitInput}, {Kind: claviger.UnitOutput}}
 	}
-	if r.background && !b.reported {
+	if !b.reported {
 		return nil
 	}
-	u, _ := b.used(r)
-	return u
+	return b.units
 }

@@ -110,8 +110,8 @@ func TestChatAnswerIsCompleted(t *testing.T) {
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if u.Get(claviger.UnitInput) == 0 || u.Get(claviger.UnitOutput) != 2 {
-		t.Errorf("estimate %v", u)
+	if u != nil {
+		t.Errorf("%v was used, of which the answer says nothing", u)
 	}
 }
 
@@ -170,8 +170,8 @@ func TestUsageIsNotBelieved(t *testing.T) {
 		head, rest, _ := strings.Cut(chatAnswer, `{"prompt_tokens"`)
 		_, tail, _ := strings.Cut(rest, `,"service_tier"`)
 		_, u := rebuilt(t, chat, chatBodyMin, head+usage+`,"service_tier"`+tail, &openai.Policy{})
-		if u.Get(claviger.UnitOutput) < 10 || u.Get(claviger.UnitInput) < 1 {
-			t.Errorf("%s: %v", usage, u)
+		if u != nil {
+			t.Errorf("%s: %v was believed", usage, u)
 		}
 	}
 	_, u := rebuilt(t, chat, chatBodyMin, strings.Replace(chatAnswer, `"cached_tokens":0`, `"cached_tokens":1000`, 1), &openai.Policy{})

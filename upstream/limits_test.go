@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,6 +121,10 @@ func TestTimeLimits(t *testing.T) {
 				case tt.cause == nil:
 					want = claviger.CodeUpstreamError
 				}
+				nothing := slices.Contains([]string{"connect", "silent refusal", "silent 429", "silent 500"}, tt.name)
+				if errors.Is(err, claviger.ErrNothingDone) != nothing {
+					t.Errorf("%v says that the provider did nothing: %v", err, !nothing)
+				}
 				if codeOf(err) != want || (tt.cause != nil && !errors.Is(err, tt.cause)) {
 					t.Errorf("%v, want %v", err, tt.cause)
 				}
@@ -214,6 +219,9 @@ func TestCallerLeaves(t *testing.T) {
 				}()
 				_, err := call(ctx, c, true)
 				<-gone
+				if errors.Is(err, claviger.ErrNothingDone) {
+					t.Errorf("%v costs nothing", err)
+				}
 				if !errors.Is(err, context.Canceled) || !errors.Is(err, errRevoked) || codeOf(err) != "" {
 					t.Errorf("%v", err)
 				}

@@ -41,6 +41,8 @@ type failure struct {
 	err    error
 	status int // what is reported to the pool
 	wait   time.Duration
+	// nothing says that the provider certainly did no work.
+	nothing bool
 }
 
 // failures are those of one call so far.
@@ -48,10 +50,21 @@ type failures struct {
 	last     error
 	busy     *claviger.Error // the first that time heals
 	connects int
+	// worked says that the provider may have worked for one of the attempts.
+	worked bool
+}
+
+// told is what a call ends with, and whether it can have cost anything.
+func (fs *failures) told(err error) error {
+	if fs.worked {
+		return err
+	}
+	return claviger.NothingDone(err)
 }
 
 func (fs *failures) add(f failure) {
 	fs.last = f.err
+	fs.worked = fs.worked || !f.nothing
 	if f.fault == faultConnect {
 		fs.connects++
 	}
@@ -101,7 +114,7 @@ var (
 
 // refusal reads an answer that is not 200. It is the catalogue of outcomes.
 func (c *Client) refusal(w *watch, resp *http.Response, out *outgoing) failure {
-	f := failure{status: resp.StatusCode}
+	f := failure{status: resp.StatusCode, nothing: resp.StatusCode >= http.StatusMultipleChoices}
 	switch resp.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		f.fault = faultKey

@@ -140,6 +140,9 @@ func TestOutcomes(t *testing.T) {
 			if errors.Is(err, io.ErrUnexpectedEOF) != tt.cut {
 				t.Errorf("%v, cut %v", err, tt.cut)
 			}
+			if answered := strings.HasPrefix(tt.raw[0], "HTTP/1.1 ") && tt.raw[0][9] >= '3'; errors.Is(err, claviger.ErrNothingDone) != answered {
+				t.Errorf("%v says that the provider did nothing: %v", err, !answered)
+			}
 			if strings.Contains(err.Error(), "canary") {
 				t.Errorf("quotes the provider: %v", err)
 			}
@@ -229,7 +232,7 @@ func TestConnectFailureIsTriedOnceMore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = call(t.Context(), c, false); codeOf(err) != claviger.CodeUpstreamError {
+	if _, err = call(t.Context(), c, false); codeOf(err) != claviger.CodeUpstreamError || !errors.Is(err, claviger.ErrNothingDone) {
 		t.Error(err)
 	}
 	p.check(t, "k1:0:0s", "k1:0:0s")

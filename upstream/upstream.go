@@ -180,14 +180,16 @@ func (c *Client) CloseIdle() {
 //
 // When ctx ended first, the error wraps its cause and is no *claviger.Error.
 // When the provider cut the exchange after the request went out, before headers
-// or in the answer, the error wraps io.ErrUnexpectedEOF.
+// or in the answer, the error wraps io.ErrUnexpectedEOF. It wraps
+// claviger.ErrNothingDone when no attempt had a connection that the request could
+// have gone out on, or each was answered with a status from 300 on.
 func (c *Client) RoundTrip(ctx context.Context, a claviger.Authorized) (*http.Response, error) {
 	if !a.Valid() {
-		return nil, &claviger.Error{Code: claviger.CodeInternal, Err: errors.New("upstream: a call that the gateway did not authorize")}
+		return nil, claviger.NothingDone(&claviger.Error{Code: claviger.CodeInternal, Err: errors.New("upstream: a call that the gateway did not authorize")})
 	}
 	out, err := c.outgoing(a)
 	if err != nil {
-		return nil, &claviger.Error{Code: claviger.CodeInternal, Err: err}
+		return nil, claviger.NothingDone(&claviger.Error{Code: claviger.CodeInternal, Err: err})
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.limits.total, errTotal)
 	resp, err := c.tries(ctx, out)
@@ -207,11 +209,11 @@ func (c *Client) tries(ctx context.Context, out *outgoing) (*http.Response, erro
 	for n := 1; ; n++ {
 		id, key, err := c.keys.Take(ctx, tried)
 		if err != nil {
-			return nil, all.noKey(ctx, err)
+			return nil, all.told(all.noKey(ctx, err))
 		}
 		if slices.Contains(tried, id) {
 			c.keys.Report(id, 0, 0)
-			return nil, all.verdict()
+			return nil, all.told(all.verdict())
 		}
 		resp, f := c.attempt(ctx, out, key)
 		c.keys.Report(id, f.status, f.wait)
@@ -220,7 +222,7 @@ func (c *Client) tries(ctx context.Context, out *outgoing) (*http.Response, erro
 		}
 		all.add(f)
 		if f.fault == faultFinal || n == maxAttempts || all.connects > 1 {
-			return nil, all.verdict()
+			return nil, all.told(all.verdict())
 		}
 		if f.fault == faultKey {
 			tried = append(tried, id)
@@ -236,7 +238,7 @@ func (c *Client) attempt(ctx context.Context, out *outgoing, key claviger.Secret
 	req, err := out.request(ctx, key)
 	if err != nil {
 		w.end()
-		return nil, failure{fault: faultKey, err: &claviger.Error{Code: claviger.CodeMisconfigured, Err: err}}
+		return nil, failure{fault: faultKey, nothing: true, err: &claviger.Error{Code: claviger.CodeMisconfigured, Err: err}}
 	}
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {

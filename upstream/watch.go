@@ -55,7 +55,15 @@ func newWatch(ctx context.Context, l *limits) (context.Context, *watch) {
 	w := &watch{limits: l, idle: l.idle}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	w.timer = time.AfterFunc(l.connect, w.fire)
-	return httptrace.WithClientTrace(w.ctx, &httptrace.ClientTrace{GotConn: w.connected}), w
+	return httptrace.WithClientTrace(w.ctx, &httptrace.ClientTrace{GetConn: w.connecting, GotConn: w.connected}), w
+}
+
+// connecting says that a connection is sought: also another one, when the last
+// was gone before anything went out on it.
+func (w *watch) connecting(string) {
+	if w.phase.Swap(connecting) != connecting {
+		w.timer.Reset(w.limits.connect)
+	}
 }
 
 func (w *watch) connected(httptrace.GotConnInfo) {
@@ -126,12 +134,12 @@ func ended(ctx context.Context) error {
 // failed is the outcome of an attempt that got no answer.
 func (w *watch) failed(err error) failure {
 	if e := ended(w.ctx); e != nil {
-		return failure{err: e}
+		return failure{err: e, nothing: w.phase.Load() == connecting}
 	}
 	if w.phase.Load() != connecting {
 		return failure{err: &claviger.Error{Code: claviger.CodeUpstreamError, Err: fmt.Errorf("upstream: no answer: %w", cut(err))}}
 	}
-	f := failure{fault: faultConnect}
+	f := failure{fault: faultConnect, nothing: true}
 	code := claviger.CodeUpstreamError
 	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
 		f.fault, code = faultFinal, claviger.CodeUpstreamTimeout
