@@ -102,6 +102,9 @@ type admitted struct {
 	// owner is whose the objects become that the call makes; nil where it makes
 	// none that anybody can name.
 	owner *caller
+	// grown are the owner's objects that were claimed with the most that the call
+	// can add to them.
+	grown []claviger.ObjectRef
 }
 
 // send carries the call to the provider, once. What is sent is not kept while
@@ -217,6 +220,7 @@ func (a *admitted) settle(u used) {
 	var err error
 	if u.nothing {
 		err = a.hold.Release(ctx)
+		a.x.shrink(a.owner, a.grown)
 	} else {
 		cost, priced := a.prices.Cost(a.model, u.units)
 		if _, known := a.prices.Price(a.model); known && !priced {

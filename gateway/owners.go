@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/openai"
@@ -47,6 +48,20 @@ func (x *exchange) claim(c *caller, refs []claviger.ObjectRef) error {
 		return ownersError(err)
 	}
 	return nil
+}
+
+// shrink takes back what a call was expected to add to objects and certainly did
+// not.
+func (x *exchange) shrink(c *caller, grown []claviger.ObjectRef) {
+	back := slices.Clone(grown)
+	for i := range back {
+		back[i].Tokens = -back[i].Tokens
+	}
+	if err := x.claim(c, back); err != nil {
+		// They weigh more than they hold, which lets nobody over a limit.
+		x.g.options.Logger.LogAttrs(x.r.Context(), slog.LevelWarn, "what a refused call would have added to an object still counts",
+			slog.String("request_id", x.event.RequestID), slog.String("error", err.Error()))
+	}
 }
 
 // keep claims what a call made before the caller reads of it, and forgets what

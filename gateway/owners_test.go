@@ -13,6 +13,7 @@ import (
 	"claviger.dev/claviger/gateway"
 	"claviger.dev/claviger/keys"
 	"claviger.dev/claviger/openai"
+	"claviger.dev/claviger/openaitest"
 	"claviger.dev/claviger/owner"
 )
 
@@ -408,5 +409,34 @@ func TestConversationWeighsWhatItHolds(t *testing.T) {
 		if a.status != http.StatusOK {
 			t.Fatalf("turn %d: %d %s", i+1, a.status, a.body)
 		}
+	}
+}
+
+// TestConversationIsNoHeavierByRefusals: a turn that the provider refused adds
+// nothing to a conversation, and one whose end nobody knows all that it may have.
+func TestConversationIsNoHeavierByRefusals(t *testing.T) {
+	r := newRig(t, func(p *parts) {
+		owned(t)(p)
+		p.plans[0].MaxInput = 6000
+	})
+	id := field(r.post("/v1/conversations", `{"items":[{"role":"user","content":"hi"}]}`).body, "id")
+	turn := func(stream bool) answer {
+		return r.post("/v1/responses", fmt.Sprintf(`{"model":"gpt-4.1-mini","input":"go on","conversation":%q,"stream":%v}`, id, stream))
+	}
+	for i := range 4 {
+		r.sim.Inject(openaitest.Fault{Kind: openaitest.Status, Status: 500, Times: 1})
+		if a := turn(i%2 == 1); a.status != http.StatusBadGateway {
+			t.Fatalf("fault %d: %d %s", i+1, a.status, a.body)
+		}
+	}
+	if a := turn(false); a.status != http.StatusOK {
+		t.Fatalf("after refusals: %d %s", a.status, a.body)
+	}
+	for range 2 {
+		r.sim.Inject(openaitest.Fault{Kind: openaitest.Cut, Times: 1})
+		turn(false)
+	}
+	if a := turn(false); a.status != http.StatusBadRequest || a.code() != "invalid_input" {
+		t.Errorf("after two turns that may have been made: %d %s", a.status, a.body)
 	}
 }

@@ -54,11 +54,12 @@ func (x *exchange) proxyCall(c *caller) (*admitted, *openai.Request, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := x.claim(c, req.Before()); err != nil {
+	grown := req.Before()
+	if err := x.claim(c, grown); err != nil {
 		a.settle(used{nothing: true})
 		return nil, nil, err
 	}
-	a.owner = c
+	a.owner, a.grown = c, grown
 	return a, req, nil
 }
 
