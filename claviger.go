@@ -222,6 +222,8 @@ type Decision struct {
 	Oblige []Obligation
 	// Limits are what the plan takes from this caller for a call.
 	Limits []Limit
+	// Shared are what it takes from all callers on the plan together.
+	Shared []Limit
 }
 
 // Authenticator recognises one kind of credential.

@@ -2,6 +2,7 @@ package admit
 
 import (
 	"math"
+	"slices"
 
 	"claviger.dev/claviger"
 )
@@ -38,6 +39,20 @@ func Charges(dst []claviger.Charge, limits []claviger.Limit, scope, key string, 
 		dst = append(dst, c)
 	}
 	return dst
+}
+
+// Share gives so many hundredths of each limit, rounded down: what one of several
+// groups may take of what there is for all of them. From percent 100 on it is the
+// whole, and below 1 nothing. A limit of which less than one remains lets nobody
+// through.
+func Share(limits []claviger.Limit, percent int64) []claviger.Limit {
+	percent = min(max(percent, 0), 100)
+	out := slices.Clone(limits)
+	for i := range out {
+		n := &out[i].Window.Limit
+		*n = *n/100*percent + *n%100*percent/100
+	}
+	return out
 }
 
 // Used is what Settle wants to hear about a call that held held: its tokens

@@ -8,8 +8,13 @@ import (
 )
 
 // scopeTotal is the scope that callers never see: it would tell them what the
-// operator has, and what others use.
-const scopeTotal = "total"
+// operator has, and what others use. Of scopePlan, which others use, too, they see
+// whether there is room for a request, and not how many tokens and how much money
+// there are.
+const (
+	scopeTotal = "total"
+	scopePlan  = "plan"
+)
 
 // mostInteger is the largest Integer of RFC 9651.
 const mostInteger = 999_999_999_999_999
@@ -26,7 +31,8 @@ const mostInteger = 999_999_999_999_999
 // a currency unit, as "micro-usd"; w is in seconds, a month counting 30 days.
 // t is the seconds, rounded up, until the window is full again or begins anew.
 // The order is that of st. Of several standings of one policy the last is
-// written, which is the newest. The scope "total" is left out. Both values are
+// written, which is the newest. The scope "total" is left out, and so are tokens
+// and money of the scope "plan". Both values are
 // empty when nothing is left to write.
 func AppendRateLimit(policy, limit []byte, st []claviger.Standing) (p, l []byte) {
 	for i := range st {
@@ -51,7 +57,8 @@ func AppendRateLimit(policy, limit []byte, st []claviger.Standing) (p, l []byte)
 
 func shown(s *claviger.Standing) bool {
 	c := &s.Charge
-	return c.Scope != scopeTotal && isToken(c.Scope) && isToken(string(c.Kind)) &&
+	budget := c.Kind == claviger.ChargeTokens || c.Kind == claviger.ChargeMoney
+	return c.Scope != scopeTotal && (c.Scope != scopePlan || !budget) && isToken(c.Scope) && isToken(string(c.Kind)) &&
 		(c.Kind != claviger.ChargeMoney || isToken(c.Window.Currency))
 }
 

@@ -23,15 +23,18 @@ func TestAppendRateLimit(t *testing.T) {
 		standing("user", claviger.ChargeLease, 8, claviger.PeriodNone, 7, 0),
 		standing("user", claviger.ChargeTokens, 2_000_000, claviger.PeriodDay, 1_990_000, 14*time.Hour),
 		standing("user", claviger.ChargeMoney, 20_000_000, claviger.PeriodMonth, 19_999_875, 24*time.Hour),
+		standing("plan", claviger.ChargeLease, 4, claviger.PeriodNone, 1, 0),
+		standing("plan", claviger.ChargeMoney, 100_000_000, claviger.PeriodDay, 1, time.Hour),
+		standing("plan", claviger.ChargeTokens, 100_000_000, claviger.PeriodDay, 1, time.Hour),
 		standing("total", claviger.ChargeMoney, 200_000_000, claviger.PeriodDay, 1, time.Hour),
 		standing("action", claviger.ChargeTokens, math.MaxInt64, claviger.PeriodHour, -5, -time.Second),
 	}
 	policy, limit := admit.AppendRateLimit(nil, nil, st)
 	wantPolicy := `"ip-requests-minute";q=60;w=60, "user-requests-minute";q=20;w=60, ` +
 		`"user-concurrency";q=8;qu="concurrent-requests", "user-tokens-day";q=2000000;w=86400;qu="tokens", ` +
-		`"user-spend-month";q=20000000;w=2592000;qu="micro-usd", "action-tokens-hour";q=999999999999999;w=3600;qu="tokens"`
+		`"user-spend-month";q=20000000;w=2592000;qu="micro-usd", "plan-concurrency";q=4;qu="concurrent-requests", "action-tokens-hour";q=999999999999999;w=3600;qu="tokens"`
 	wantLimit := `"ip-requests-minute";r=59;t=1, "user-requests-minute";r=19;t=3, "user-concurrency";r=7, ` +
-		`"user-tokens-day";r=1990000;t=50400, "user-spend-month";r=19999875;t=86400, "action-tokens-hour";r=0;t=0`
+		`"user-tokens-day";r=1990000;t=50400, "user-spend-month";r=19999875;t=86400, "plan-concurrency";r=1, "action-tokens-hour";r=0;t=0`
 	if string(policy) != wantPolicy {
 		t.Errorf("policy\n%s, want\n%s", policy, wantPolicy)
 	}

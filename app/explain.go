@@ -258,7 +258,7 @@ func (e *explainer) limits(p claviger.Principal, call claviger.Call, d *claviger
 	for _, l := range []struct {
 		scope  string
 		limits []claviger.Limit
-	}{{"user", d.Limits}, {"credential", p.Limits}, {"service " + key, s.Services[key]}, {"ip", s.PerIP}, {"total", s.Total}} {
+	}{{"user", d.Limits}, {"credential", p.Limits}, {"service " + key, s.Services[key]}, {"ip", s.PerIP}, {"plan " + d.Plan, d.Shared}, {"total", s.Total}} {
 		for _, x := range l.limits {
 			spends = spends || x.Kind == claviger.ChargeMoney
 			e.out.Limits = append(e.out.Limits, limitText{Scope: l.scope, Limit: limitWords(x)})

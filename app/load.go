@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"claviger.dev/claviger"
+	"claviger.dev/claviger/admit"
 	"claviger.dev/claviger/authz"
 	"claviger.dev/claviger/config"
 )
@@ -119,12 +121,21 @@ func flatten(err error) []error {
 	return []error{err}
 }
 
+// sharedOf are the limits of all on a plan together.
+func sharedOf(c *config.Config, percent int64) []claviger.Limit {
+	if percent == 0 {
+		return nil
+	}
+	return admit.Share(c.Limits.Total.All(), percent)
+}
+
 func plansOf(c *config.Config) []authz.Plan {
 	plans := make([]authz.Plan, 0, len(c.Plans))
 	for _, p := range c.Plans {
 		plans = append(plans, authz.Plan{
 			Name: p.Name, When: p.When, Models: p.Models, Endpoints: p.Endpoints, Actions: p.Actions, Tools: p.Tools,
 			MaxInput: p.Limits.MaxInputTokens, MaxOutput: p.Limits.MaxOutputTokens, Limits: p.Limits.All(),
+			Shared: sharedOf(c, p.Share),
 		})
 	}
 	return plans

@@ -59,8 +59,9 @@ type Plan struct {
 	// MaxInput and MaxOutput cap the tokens of one call; 0 sets no cap.
 	MaxInput  int64
 	MaxOutput int64
-	// Limits are handed on to admission.
-	Limits []claviger.Limit
+	// Limits are handed on to admission, for each caller. Shared are for all on
+	// the plan together.
+	Limits, Shared []claviger.Limit
 }
 
 // PlanError says what is wrong with one plan. New returns all of them at once,
@@ -140,7 +141,7 @@ func New(plans []Plan) (*Plans, error) {
 func prepare(i int, p Plan, c *condition) plan {
 	p.Models, p.Endpoints = slices.Clone(p.Models), slices.Clone(p.Endpoints)
 	p.Actions, p.Tools = slices.Clone(p.Actions), slices.Clone(p.Tools)
-	p.Limits = slices.Clone(p.Limits)
+	p.Limits, p.Shared = slices.Clone(p.Limits), slices.Clone(p.Shared)
 	self := fmt.Sprintf("plans[%d]", i)
 	out := plan{Plan: p, when: c, rules: rules{
 		self: self, when: self + ".when", models: self + ".models",

@@ -66,7 +66,7 @@ func (ps *Plans) decide(p *claviger.Principal, c *claviger.Call, t *trace) (clav
 	}
 	return claviger.Decision{
 		Allow: true, Plan: pl.Name, Rule: pl.rules.self, Reason: "the plan allows it",
-		Models: pl.Models, Oblige: pl.oblige, Limits: pl.Limits,
+		Models: pl.Models, Oblige: pl.oblige, Limits: pl.Limits, Shared: pl.Shared,
 	}, nil
 }
 

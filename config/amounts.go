@@ -90,6 +90,33 @@ func formatCount(n int64) string {
 	}
 }
 
+var badPercent = fault{"must be a share from 1% to 100%, as 50%", ""}
+
+// percent is a number of hundredths.
+func percent() *scalar[int64] {
+	return &scalar[int64]{
+		noun: "a share", example: "50%", tags: []string{tagText},
+		parse: func(s string) (int64, error) {
+			digits, ok := strings.CutSuffix(s, "%")
+			if !ok {
+				return 0, badPercent
+			}
+			n, err := parseDecimal(digits, 0, badPercent)
+			if err != nil || n < 1 || n > 100 {
+				return 0, badPercent
+			}
+			return n, nil
+		},
+		format: func(n int64) string {
+			if n == 0 {
+				return ""
+			}
+			return strconv.FormatInt(n, 10) + "%"
+		},
+		schema: []jsonx.Member{typeIs("string"), pattern(`^([1-9][0-9]?|100)%$`)},
+	}
+}
+
 const countPattern = decimalPattern + `[kM]?`
 
 // count is a number of things, at most limit.

@@ -330,6 +330,7 @@ func checkLimits(c *Config) []Problem {
 	f.rates("limits.total", c.Limits.Total)
 	for i, p := range c.Plans {
 		f.rates(index("plans", i)+".limits", p.Limits.Rates)
+		f.share(index("plans", i)+".share", p.Share)
 	}
 	for i, a := range c.Auth {
 		if a.Anonymous != nil {
@@ -342,6 +343,22 @@ func checkLimits(c *Config) []Problem {
 		}
 	}
 	return f.ps
+}
+
+// share refuses a share of nothing, and one that would let nobody through.
+func (f *findings) share(path string, percent int64) {
+	if percent == 0 {
+		return
+	}
+	total := f.c.Limits.Total.All()
+	if len(total) == 0 {
+		f.add(path, "there is nothing to have a share of", "set limits.total, or take the share away")
+	}
+	for _, l := range total {
+		if l.Window.Limit < (100+percent-1)/percent {
+			f.add(path, "this share of limits.total."+string(l.Kind)+" is less than one, so nobody on the plan could call", "raise one of both")
+		}
+	}
 }
 
 func (f *findings) rates(path string, r Rates) {

@@ -271,6 +271,9 @@ type Plan struct {
 	// empty for none.
 	Endpoints, Actions, Tools []string
 	Limits                    PlanLimits
+	// Share is the most of limits.total, in hundredths, that all callers on the
+	// plan may have together; 0 is no bound.
+	Share int64
 }
 
 // PlanLimits are the limits of each caller on a plan.

@@ -157,6 +157,8 @@ func planKind() *object[Plan] {
 		key("actions", listOf(lowerName("the name of an action", "generate-text")), func(p *Plan) *[]string { return &p.Actions }, "The actions that may be run. Without it, all."),
 		key("tools", listOf(toolName()), func(p *Plan) *[]string { return &p.Tools }, "The types of tools that calls may bring. Without it, what proxy and action allow."),
 		key("limits", newObject("limits of a plan", limits...), func(p *Plan) *PlanLimits { return &p.Limits }, "Limits of each caller on the plan."),
+		key("share", percent(), func(p *Plan) *int64 { return &p.Share },
+			"The most of each of limits.total that all callers on the plan may have together, so that one plan leaves room for the others. Without it, all of it."),
 	)
 }
 

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/admit"
+	"claviger.dev/claviger/authz"
 	"claviger.dev/claviger/openaitest"
 )
 
@@ -86,7 +88,7 @@ func TestBudgetUnderBurst(t *testing.T) {
 		{"concurrency", claviger.Limit{Kind: claviger.ChargeLease, Window: claviger.Window{Limit: budget}}, claviger.CodeTooManyInFlight},
 		{"spend", money(worst*budget + worst - 1), claviger.CodeBudgetExhausted},
 	} {
-		for _, scope := range []string{"user", "total", "ip"} {
+		for _, scope := range []string{"user", "plan", "total", "ip"} {
 			if scope == "ip" && tc.name != "requests" {
 				continue // the one limit that is taken elsewhere
 			}
@@ -102,6 +104,8 @@ func TestBudgetUnderBurst(t *testing.T) {
 					switch scope {
 					case "user":
 						p.plans[0].Limits = []claviger.Limit{tc.limit}
+					case "plan":
+						p.plans[0].Shared = []claviger.Limit{tc.limit}
 					case "total":
 						p.snapshot.Total = []claviger.Limit{tc.limit}
 					default:
@@ -206,6 +210,42 @@ func TestLimitsByFailure(t *testing.T) {
 		t.Logf("%-32s %d released %v, %d tokens", tc.fault.String(), a.status, s.released, tokens)
 		if a.status != tc.status || s.released != tc.free || tokens != amount(s.held, claviger.ChargeTokens) && !tc.free || tokens != 0 && tc.free {
 			t.Errorf("%s: %d, released %v, %d tokens; want %d, %v", tc.fault.String(), a.status, s.released, tokens, tc.status, tc.free)
+		}
+	}
+}
+
+// TestShareOfAPlan: who is on a plan that has used up its share is refused, and told
+// of what; who is on another is served, until all of it is taken (M-L3).
+func TestShareOfAPlan(t *testing.T) {
+	release := make(chan struct{})
+	arrived := make(chan struct{}, 10)
+	r := newRig(t, func(p *parts) {
+		p.snapshot.Upstream = &fakeUpstream{do: func(_ context.Context, a claviger.Authorized) (*http.Response, error) {
+			arrived <- struct{}{}
+			<-release
+			return reply(plainAnswer(a.Call())), nil
+		}}
+		p.snapshot.Total = []claviger.Limit{{Kind: claviger.ChargeLease, Window: claviger.Window{Limit: 3}}}
+		pro, free := p.plans[0], p.plans[0]
+		pro.Name, pro.When = "pro", `user.subject == "ada"`
+		free.Name, free.Shared = "free", admit.Share(p.snapshot.Total, 34)
+		p.plans = []authz.Plan{pro, free}
+	})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer close(release)
+	for _, step := range []struct {
+		who   string
+		limit string
+	}{{"bob", ""}, {"carol", "plan"}, {"ada", ""}, {"ada", ""}, {"ada", "total"}} {
+		if step.limit == "" {
+			wg.Go(func() { r.post(chatPath, chat("hi"), "Authorization", r.ticket(step.who)) })
+			<-arrived
+			continue
+		}
+		a := r.post(chatPath, chat("hi"), "Authorization", r.ticket(step.who))
+		if told := strings.Contains(a.header.Get("RateLimit"), `"plan-concurrency";r=0`); a.status != http.StatusTooManyRequests || a.code() != "too_many_in_flight" || told != (step.limit == "plan") {
+			t.Errorf("%s: %d %s %v", step.who, a.status, a.body, a.header)
 		}
 	}
 }

@@ -18,6 +18,7 @@ const (
 	scopeUser       = "user"
 	scopeCredential = "credential"
 	scopeService    = "service"
+	scopePlan       = "plan"
 	scopeTotal      = "total"
 )
 
@@ -126,7 +127,7 @@ func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call) (
 	out := call.MaxOutput * max(call.Choices, 1)
 	units := mostOf(call, out)
 	w := worst{requests: 1, tokens: claviger.AddMicros(call.MaxInput, out)}
-	limits := [][]claviger.Limit{d.Limits, c.Limits, c.service, x.s.Total}
+	limits := [][]claviger.Limit{d.Limits, d.Shared, c.Limits, c.service, x.s.Total}
 	if call.NoModel {
 		units = units[:2]
 		units[0].Amount, units[1].Amount = 0, 0
@@ -141,13 +142,14 @@ func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call) (
 		}
 		w.money = money
 	}
-	charges := make([]claviger.Charge, 0, len(d.Limits)+len(c.Limits)+len(c.service)+len(x.s.perIPOthers)+len(x.s.Total))
+	charges := make([]claviger.Charge, 0, len(d.Limits)+len(d.Shared)+len(c.Limits)+len(c.service)+len(x.s.perIPOthers)+len(x.s.Total))
 	charges = bind(charges, d.Limits, scopeUser, c.pseudonym, w)
 	charges = bind(charges, c.Limits, scopeCredential, c.pseudonym, w)
 	charges = bind(charges, c.service, scopeService, c.key(), w)
 	if x.clientKnown {
 		charges = bind(charges, x.s.perIPOthers, scopeIP, x.clientName, w)
 	}
+	charges = bind(charges, d.Shared, scopePlan, d.Plan, w)
 	charges = bind(charges, x.s.Total, scopeTotal, "all", w)
 	hold, err := x.g.options.Admission.Admit(x.r.Context(), charges)
 	if err != nil {
