@@ -105,10 +105,14 @@ func (in *installation) fetchKeys(ctx context.Context) {
 }
 
 func (b *builder) ticket(at string, c *config.Ticket) (claviger.Authenticator, error) {
-	made, err := ticket.New(ticket.Options{
+	o := ticket.Options{
 		Secrets: b.all(at, c.Secrets, true), Audience: c.Audience, Realm: c.Realm,
 		Uses: b.in.uses(), Seen: b.prev.seen, Addresses: publicURLs(b.in.config, c),
-	})
+	}
+	if b.prev.shared != nil {
+		o.Proofs = b.prev.shared
+	}
+	made, err := ticket.New(o)
 	if b.in.tickets == nil {
 		b.in.tickets = made
 	}

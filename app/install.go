@@ -66,6 +66,8 @@ type previous struct {
 	asked func(method, outcome string)
 	// seen is what is remembered of proofs.
 	seen *ticket.MemoryProofs
+	// shared is where all nodes remember them, nil for commands.
+	shared *sharedUses
 	// readOnly is for commands that look and change nothing on disk.
 	readOnly bool
 }

@@ -10,6 +10,7 @@ import (
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/admit"
+	"claviger.dev/claviger/authn/ticket"
 	"claviger.dev/claviger/store/postgres"
 	"claviger.dev/claviger/store/redis"
 	"claviger.dev/claviger/store/sqlite"
@@ -20,7 +21,10 @@ import (
 type limits struct {
 	claviger.Admission
 	// setting is storage.limits as it was opened.
-	setting  string
+	setting string
+	// uses remembers proofs for all processes that have these limits; nil where
+	// this one is alone and forgets with its end.
+	uses     ticket.Uses
 	problems func(context.Context) []string
 	// close ends them when no call is under way any more.
 	close func() error
@@ -51,7 +55,7 @@ func openLimits(ctx context.Context, in *installation, log *slog.Logger) (*limit
 	kept := make(chan error, 1)
 	go func() { kept <- m.Keep(keeping) }()
 	return &limits{
-		Admission: m, setting: "memory",
+		Admission: m, setting: "memory", uses: in.storage,
 		problems: func(context.Context) []string { return nil },
 		close: func() error {
 			stop()
@@ -71,7 +75,7 @@ func openRedis(ctx context.Context, in *installation, log *slog.Logger) (*limits
 		return nil, fmt.Errorf("storage.limits: %w", err)
 	}
 	l := &limits{
-		Admission: a, setting: in.config.Storage.Limits, close: a.Close,
+		Admission: a, setting: in.config.Storage.Limits, uses: a, close: a.Close,
 		problems: func(ctx context.Context) []string { return redisProblems(ctx, a) },
 	}
 	for _, w := range a.Warnings() {
@@ -129,6 +133,39 @@ func (l *lenient) Admit(ctx context.Context, charges []claviger.Charge) (clavige
 		l.log.ErrorContext(ctx, "limits cannot be known, and calls go through without any (storage.when_limits_fail: allow)", "error", err.Error())
 	}
 	return freeHold{}, nil
+}
+
+// sharedUses remembers proofs where the limits are, once those are open. Before,
+// it refuses.
+type sharedUses struct {
+	mu sync.Mutex
+	to ticket.Uses
+	// alone says that there is nothing to share with.
+	alone bool
+}
+
+var _ ticket.Uses = (*sharedUses)(nil)
+
+var errNotOpen = errors.New("the limits are not open yet")
+
+func (s *sharedUses) set(to ticket.Uses) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.to, s.alone = to, to == nil
+}
+
+// UseTicket implements ticket.Uses.
+func (s *sharedUses) UseTicket(ctx context.Context, id string, most int64, until time.Time) (bool, error) {
+	s.mu.Lock()
+	to, alone := s.to, s.alone
+	s.mu.Unlock()
+	switch {
+	case alone:
+		return true, nil
+	case to == nil:
+		return false, errNotOpen
+	}
+	return to.UseTicket(ctx, id, most, until)
 }
 
 // freeHold holds nothing.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -101,11 +100,7 @@ func redisServer(t *testing.T, dir string) (address string, stop func()) {
 // TestTwoProcessesShareARedis: together they grant what one would; while Redis
 // is away nobody is served, readyz says why, and it heals by itself (M-L3).
 func TestTwoProcessesShareARedis(t *testing.T) {
-	dir, err := os.MkdirTemp("", "cr") //nolint:usetesting // the path of a socket must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := shortDir(t)
 	address, stop := redisServer(t, dir)
 	s := newSite(t)
 	s.vars["REDIS"] = address

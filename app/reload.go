@@ -53,7 +53,7 @@ func (s *running) remake(ctx context.Context, old *installation) (in *installati
 		}
 	}()
 	return newInstallation(ctx, s.env, s.src, previous{
-		log: s.log, pool: old.pool, storage: old.storage, proofs: old.proofs, asked: s.metrics.askedOf, seen: s.seen,
+		log: s.log, pool: old.pool, storage: old.storage, proofs: old.proofs, asked: s.metrics.askedOf, seen: s.seen, shared: s.shared,
 	})
 }
 

@@ -47,8 +47,9 @@ type running struct {
 	bounds  bounds
 	// opened is what the listeners were opened by.
 	opened opened
-	// seen and blocks outlive reloads, as limits do.
+	// seen, shared and blocks outlive reloads, as limits do.
 	seen   *ticket.MemoryProofs
+	shared *sharedUses
 	blocks *block.Board
 	limits *limits
 	// retired are the clients of the installation before; reloads alone use it.
@@ -61,7 +62,7 @@ type running struct {
 func newRunning(ctx context.Context, env Environment, src source) (*running, error) {
 	s := &running{
 		env: env, src: src, metrics: newMetrics(), bounds: standardBounds(),
-		seen: &ticket.MemoryProofs{},
+		seen: &ticket.MemoryProofs{}, shared: &sharedUses{},
 	}
 	if env.bounds != nil {
 		s.bounds = *env.bounds
@@ -70,7 +71,7 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 	// net/http writes what a provider sent unasked to the standard logger.
 	slog.SetDefault(s.log)
 	pool := keys.NewPool(keys.PoolOptions{Changed: s.keyChanged}, nil)
-	in, err := newInstallation(ctx, env, src, previous{log: s.log, pool: pool, asked: s.metrics.askedOf, seen: s.seen})
+	in, err := newInstallation(ctx, env, src, previous{log: s.log, pool: pool, asked: s.metrics.askedOf, seen: s.seen, shared: s.shared})
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +89,7 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 		_ = in.storage.Close()
 		return nil, badUsage(err)
 	}
+	s.shared.set(s.limits.uses)
 	s.ledger = newLedger(in.storage.engine, s.metrics, s.log)
 	s.gateway, err = gateway.New(gateway.Options{
 		Admission: s.limits, Blocks: s.blocks, Recorder: s.ledger, Logger: s.log,

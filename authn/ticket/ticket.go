@@ -84,11 +84,11 @@ type Options struct {
 	Addresses []string
 	// Proofs, when not nil, remembers which DPoP proofs were seen, each as a
 	// ticket with one use, so that several nodes take each proof once together.
-	// Without it each process remembers its own.
+	// It is asked about proofs alone that are not in Seen, whose bounds hold for
+	// what it is told, too. Without it each process remembers its own.
 	Proofs Uses
-	// Seen, without Proofs, is what this process remembers of proofs, so that an
-	// Authenticator which takes the place of another takes no proof again. Nil
-	// makes one.
+	// Seen is what this process remembers of proofs, so that an Authenticator
+	// which takes the place of another takes no proof again. Nil makes one.
 	Seen *MemoryProofs
 	// Now tells the time. Nil means time.Now.
 	Now func() time.Time
@@ -286,15 +286,15 @@ func (a *Authenticator) sender(ctx context.Context, r *http.Request, g *good, p 
 		return credential.Refuse(fmt.Errorf("ticket: %w", err))
 	}
 	id := idOf(made.jkt, made.id)
-	if a.proofs != nil {
-		until := made.made.Add(proofAge + tolerance)
-		return take(ctx, a.proofs, "dpop:"+base64.RawURLEncoding.EncodeToString(id[:]), use{1, until, errReplayed})
-	}
 	err = a.seen.first(made.jkt, id, p.now)
-	if errors.Is(err, errReplayed) {
+	switch {
+	case errors.Is(err, errReplayed):
 		return credential.Refuse(fmt.Errorf("ticket: %w", err))
+	case err != nil || a.proofs == nil:
+		return err
 	}
-	return err
+	until := made.made.Add(proofAge + tolerance)
+	return take(ctx, a.proofs, "dpop:"+base64.RawURLEncoding.EncodeToString(id[:]), use{1, until, errReplayed})
 }
 
 // count takes one of the uses of a ticket that has a number of them.
