@@ -14,6 +14,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"claviger.dev/claviger"
 	"claviger.dev/claviger/check"
 )
 
@@ -39,6 +40,8 @@ type Environment struct {
 	// bounds, when set, are for tests that cannot wait for those of the
 	// contract.
 	bounds *bounds
+	// watch, when set, is for tests that look at all that is granted.
+	watch func(claviger.Admission) claviger.Admission
 }
 
 // OS is the environment of this process.

@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"claviger.dev/claviger"
 	"claviger.dev/claviger/internal/jsonx"
 	"claviger.dev/claviger/keys"
 	"claviger.dev/claviger/openaitest"
@@ -34,6 +35,7 @@ type site struct {
 	key, ticketSecret, serviceKey, identity string
 	vars                                    map[string]string
 	bounds                                  *bounds
+	watch                                   func(claviger.Admission) claviger.Admission
 	// transports are those of all processes, which share one look for leaks.
 	transports []*http.Transport
 }
@@ -101,7 +103,7 @@ func (s *site) write(name, text string) {
 }
 
 func (s *site) environment(out, errs io.Writer) Environment {
-	env := Environment{Stdin: strings.NewReader(""), Stdout: out, Stderr: errs, Dir: s.dir, bounds: s.bounds}
+	env := Environment{Stdin: strings.NewReader(""), Stdout: out, Stderr: errs, Dir: s.dir, bounds: s.bounds, watch: s.watch}
 	for name, value := range s.vars {
 		env.Vars = append(env.Vars, name+"="+value)
 	}

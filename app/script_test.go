@@ -19,9 +19,18 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == check.WorkerArg {
 		os.Exit(Main(context.Background(), os.Args[1:], OS()))
 	}
-	testscript.Main(m, map[string]func(){
+	testscript.Main(ending{m}, map[string]func(){
 		"claviger": func() { os.Exit(Main(context.Background(), os.Args[1:], OS())) },
 	})
+}
+
+// ending stops what tests share.
+type ending struct{ *testing.M }
+
+// Run implements testscript.TestingM.
+func (e ending) Run() int {
+	defer stressDatabase.Stop()
+	return e.M.Run()
 }
 
 // TestScripts runs the command as people do: arguments, files, environment and

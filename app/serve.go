@@ -89,6 +89,9 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 		_ = in.storage.Close()
 		return nil, badUsage(err)
 	}
+	if env.watch != nil {
+		s.limits.Admission = env.watch(s.limits.Admission)
+	}
 	s.shared.set(s.limits.uses)
 	s.ledger = newLedger(in.storage.engine, s.metrics, s.log)
 	s.gateway, err = gateway.New(gateway.Options{

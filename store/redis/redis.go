@@ -42,9 +42,9 @@ import (
 // The values that Options has where it says nothing.
 const (
 	DefaultPrefix      = "claviger:"
-	DefaultTimeout     = 250 * time.Millisecond
+	DefaultTimeout     = time.Second
 	DefaultConnections = 16
-	DefaultMaxWaiting  = 256
+	DefaultMaxWaiting  = 1024
 )
 
 // MaxLimit is the largest limit that can be counted: 2^52, which is 4.5 billion
