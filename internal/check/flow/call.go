@@ -109,6 +109,9 @@ func (in *Interp) invokeCall(c *call) *Value {
 	if in.Browser && (f.Module.Actions || f.Node.Has("use server")) {
 		return unknown
 	}
+	if f.Node.Flag&facts.Async != 0 && f.Node.Flag&facts.Generator == 0 && !in.waits(c.node) {
+		return c.later(f)
+	}
 	return in.invoke(f, c.args, c.recv, c.st, c.node)
 }
 
@@ -160,7 +163,11 @@ func (in *Interp) invoke(f *Closure, args []*Value, this *Value, st *state, at *
 	if in.Passes != nil && len(in.returns) == 0 {
 		for _, r := range rets {
 			if goesOn(r.v) {
-				*in.Passes = append(*in.Passes, r.st.facts.and(refusedWhen(r.v)))
+				held := r.st.facts.and(refusedWhen(r.v))
+				if r.v.pending {
+					held = held.and(r.v.gain)
+				}
+				*in.Passes = append(*in.Passes, held)
 			}
 		}
 	}

@@ -46,7 +46,10 @@ func (in *Interp) eval(n *facts.Node, sc *scope, st *state) *Value {
 		return in.access(n, sc, st)
 	case facts.Call, facts.New:
 		return in.calling(n, sc, st)
-	case facts.Await, facts.Yield:
+	case facts.Await:
+		in.waited = n.Kid(0)
+		return in.awaited(in.eval(n.Kid(0), sc, st), st)
+	case facts.Yield:
 		return in.eval(n.Kid(0), sc, st)
 	case facts.JSX:
 		return in.element_(n, sc, st)
@@ -273,7 +276,8 @@ func (in *Interp) unary(n *facts.Node, sc *scope, st *state) *Value {
 	v := in.eval(n.Kid(0), sc, st)
 	switch n.Str {
 	case "!":
-		return &Value{T: v.F, F: v.T}
+		yes, no := v.asks()
+		return &Value{T: no, F: yes}
 	case "typeof":
 		return &Value{Str: "typeof", Recv: v, F: impossible}
 	case "void":
@@ -288,6 +292,11 @@ func (in *Interp) unary(n *facts.Node, sc *scope, st *state) *Value {
 
 func (in *Interp) logical(n *facts.Node, sc *scope, st *state) *Value {
 	l := in.eval(n.Kid(0), sc, st)
+	if l.pending {
+		held := *l
+		held.T, held.F = l.asks()
+		l = &held
+	}
 	and := n.Str == "&&"
 	way, stay := l.F, l.T
 	if and {
@@ -336,7 +345,8 @@ func (in *Interp) logical(n *facts.Node, sc *scope, st *state) *Value {
 
 func (in *Interp) conditional(n *facts.Node, sc *scope, st *state) *Value {
 	t := in.eval(n.Kid(0), sc, st)
-	yes, no := st.fork(t.T), st.fork(t.F)
+	ifSo, ifNot := t.asks()
+	yes, no := st.fork(ifSo), st.fork(ifNot)
 	in.refine(n.Kid(0), sc, yes, no)
 	var a, b *Value
 	if !yes.ended {

@@ -8,6 +8,9 @@ func (c *call) who() *Value {
 	return &Value{Bits: Session, T: fact(FactAuth)}
 }
 
+// asked is who, where the answer has to be waited for.
+func (c *call) asked() *Value { return c.who().promise(Facts{}) }
+
 // proven says that the call would have thrown.
 func (c *call) proven() *Value {
 	c.in.guard(c.place(), "")
@@ -27,7 +30,7 @@ func (c *call) guards(pkg, path string) (*Value, bool) {
 		return c.supabase(last)
 	case pkg == "better-auth" || strings.HasPrefix(pkg, "better-auth/"):
 		if last == "getSession" {
-			return c.who(), true
+			return c.asked(), true
 		}
 	case pkg == "iron-session":
 		if last == "getIronSession" || last == "getServerActionIronSession" {
@@ -68,7 +71,7 @@ func (c *call) guards(pkg, path string) (*Value, bool) {
 func (c *call) authjs(pkg, path, last string) (*Value, bool) {
 	switch last {
 	case "getServerSession", "unstable_getServerSession", "getToken", "getSession":
-		return c.who(), true
+		return c.asked(), true
 	case "default":
 		if pkg == "next-auth/middleware" {
 			return &Value{Kind: Response, Status: 307, F: impossible}, true
@@ -91,7 +94,7 @@ func (c *call) authjs(pkg, path, last string) (*Value, bool) {
 		if c.arg(0).Kind == Outside && strings.HasPrefix(c.arg(0).Str, "request#") {
 			return c.authorized(), true
 		}
-		return c.who(), true
+		return c.asked(), true
 	}
 	_ = path
 	return nil, false
@@ -145,7 +148,7 @@ func (c *call) clerk(path, last string) (*Value, bool) {
 		c.in.guard(c.place(), "")
 		return c.clerkAuth(), true
 	case "currentUser", "verifyToken", "authenticateRequest":
-		return c.who(), true
+		return c.asked(), true
 	case "protect":
 		return c.proven(), true
 	case "requireAuth":

@@ -33,7 +33,9 @@ type Interp struct {
 	loose      int // steps outside of any run
 	chains     map[string]*chain
 	registered map[*facts.Node]bool
+	routerIDs  map[*facts.Node]int
 	serial     int
+	waited     *facts.Node // the call that an await stands before
 	// Passes gathers what holds where a middleware lets a request go on.
 	Passes *[]Facts
 	// Inline are the functions that "use server" makes actions where they stand.
@@ -56,7 +58,7 @@ type ret struct {
 
 // New makes an interpreter of a project.
 func New(p Project) *Interp {
-	return &Interp{project: p, modules: map[string]*Module{}, tops: &state{}, Inline: map[*facts.Node]*Value{}, chains: map[string]*chain{}, registered: map[*facts.Node]bool{}}
+	return &Interp{project: p, modules: map[string]*Module{}, tops: &state{}, Inline: map[*facts.Node]*Value{}, chains: map[string]*chain{}, registered: map[*facts.Node]bool{}, routerIDs: map[*facts.Node]int{}}
 }
 
 // Closure is a function with what it sees.
@@ -145,7 +147,8 @@ func (in *Interp) branch(n *facts.Node, sc *scope, st *state) {
 	if st.ended {
 		return
 	}
-	yes, no := st.fork(test.T), st.fork(test.F)
+	ifSo, ifNot := test.asks()
+	yes, no := st.fork(ifSo), st.fork(ifNot)
 	in.refine(n.Kid(0), sc, yes, no)
 	in.stmt(n.Kid(1), sc, yes)
 	in.stmt(n.Kid(2), sc, no)
@@ -361,7 +364,7 @@ func (in *Interp) bind(t *facts.Node, v *Value, sc *scope, st *state) {
 
 // mustBe adds what holds once a property of v was read without an exception.
 func (in *Interp) mustBe(v *Value, st *state) {
-	if v.Bits&Session != 0 && v.Kind != Record && !v.T.impossible {
+	if !v.pending && v.Bits&Session != 0 && v.Kind != Record && !v.T.impossible {
 		st.facts = st.facts.and(v.T)
 	}
 }

@@ -33,10 +33,11 @@ func (c *call) method() (*Value, bool) {
 
 // promised goes on with what a promise gives.
 func (c *call) promised() *Value {
+	recv := c.recv.settled()
 	switch c.name {
 	case "catch":
 		way := c.st.fork(Facts{})
-		v := c.recv
+		v := recv
 		if f := c.arg(0); f.Kind == Function {
 			v = join(v, c.in.invoke(f.Fn, []*Value{{Bits: Failure, F: impossible}}, nil, way, c.node))
 		}
@@ -48,7 +49,11 @@ func (c *call) promised() *Value {
 	if f := c.arg(0); f.Kind == Function {
 		c.args = c.args[1:]
 		c.callbacks(0, &Value{Bits: Failure, F: impossible})
-		return c.in.invoke(f.Fn, []*Value{c.recv}, nil, c.st, c.node)
+		v := c.in.invoke(f.Fn, []*Value{recv}, nil, c.st, c.node)
+		if c.recv.pending {
+			return v.promise(c.recv.gain)
+		}
+		return v
 	}
 	return c.recv
 }
@@ -74,6 +79,9 @@ func (c *call) binding() *Value {
 
 func (c *call) overElements() *Value {
 	in, f := c.in, c.arg(0)
+	if v, ok := c.eachKnown(); ok {
+		return v
+	}
 	e := in.element(c.recv)
 	args := []*Value{e, unknown, c.recv}
 	if c.name == "reduce" {
@@ -111,6 +119,28 @@ func (c *call) overElements() *Value {
 	return nothing
 }
 
+// eachKnown asks a question of every element, where all are known and every
+// answer is.
+func (c *call) eachKnown() (*Value, bool) {
+	f, items := c.arg(0), c.recv.Items
+	if c.recv.Kind != List || len(items) == 0 || len(items) > 40 || f.Kind != Function || c.name != "some" && c.name != "every" {
+		return nil, false
+	}
+	for _, e := range items {
+		if e.Kind != Text {
+			return nil, false
+		}
+		v := c.in.invoke(f.Fn, []*Value{e, unknown, c.recv}, nil, c.st.fork(Facts{}), c.node)
+		if v.Kind != Truth {
+			return nil, false
+		}
+		if (v.Str == "true") == (c.name == "some") {
+			return truth(c.name == "some"), true
+		}
+	}
+	return truth(c.name == "every"), true
+}
+
 // textual are the methods of strings and lists that keep, cut or test them.
 func (c *call) textual() (*Value, bool) {
 	r := c.recv
@@ -120,6 +150,14 @@ func (c *call) textual() (*Value, bool) {
 	case "trim", "toString", "toLowerCase", "toUpperCase", "trimEnd", "trimStart", "normalize", "concat", "join", "replace", "replaceAll", "padStart", "padEnd", "repeat",
 		"toWellFormed", "valueOf", "toJSON", "reverse", "flat", "toSorted", "toReversed", "entries", "values", "toArray":
 		if r.Kind == Text {
+			switch c.name {
+			case "toLowerCase":
+				return text(strings.ToLower(r.Str)), true
+			case "toUpperCase":
+				return text(strings.ToUpper(r.Str)), true
+			case "trim":
+				return text(strings.TrimSpace(r.Str)), true
+			}
 			return r, true
 		}
 		v := *opaque(append([]*Value{deepText(r)}, c.args...)...)

@@ -231,13 +231,7 @@ func (c *call) nextjs(pkg, path string) (*Value, bool) {
 	case "next/cache", "next/server":
 		if path == "unstable_cache" {
 			if c.arg(0).Kind == Function {
-				v := *c.arg(0)
-				f := *v.Fn
-				f.native = nil
-				v.Fn = &f
-				v.Args = c.args
-				c.in.cached(c.place(), c.st)
-				return &v, true
+				return c.kept(), true
 			}
 		}
 		if path == "after" || path == "unstable_after" {
@@ -252,9 +246,17 @@ func (c *call) nextjs(pkg, path string) (*Value, bool) {
 	return nil, false
 }
 
-// cached notes that what follows is kept for others.
-func (in *Interp) cached(at Place, st *state) {
-	in.emit(Cache, at, unknown, st).Symbol = "unstable_cache"
+// kept is a function whose answers are kept, for everyone who asks by the same
+// key: the parts that were given and the arguments of the call.
+func (c *call) kept() *Value {
+	inner, at := c.arg(0).Fn, c.place()
+	key := deep(&Value{Items: c.args[1:min(2, len(c.args))]})
+	return &Value{Kind: Function, F: impossible, Fn: &Closure{native: func(r *call) *Value {
+		if (key.Bits|deep(&Value{Items: r.args}).Bits)&Session == 0 {
+			r.in.emit(Cache, at, unknown, r.st).Symbol = "unstable_cache"
+		}
+		return r.in.invoke(inner, r.args, nil, r.st, r.node)
+	}}}
 }
 
 // loaded is a component that is loaded when it is needed.

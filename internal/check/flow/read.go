@@ -63,6 +63,9 @@ func (in *Interp) property(o *Value, name string) *Value {
 	if o.NS != nil {
 		return in.Export(o.NS, name)
 	}
+	if o.pending {
+		return unknown
+	}
 	switch o.Kind {
 	case Nothing:
 		return nothing

@@ -21,6 +21,8 @@ type Endpoint struct {
 type chain struct {
 	uses   []*Value
 	schema []*Schema
+	layers []layer
+	mounts []mounting
 }
 
 // routers know builders of procedures and servers.
@@ -136,77 +138,6 @@ func (in *Interp) chained(uses []*Value, f, input, ctx *Value, r *call) *Value {
 	}}}
 	arg.Props["next"] = next
 	return in.invoke(uses[0].Fn, []*Value{arg, input}, nil, r.st, r.node)
-}
-
-// server is a router: what is registered are endpoints.
-func (c *call) server(pkg, last string) (*Value, bool) {
-	v := *outside(pkg + "#app")
-	v.F = impossible
-	if c.recv == nil || c.new {
-		c.in.serial++
-		v.Items = []*Value{{Kind: Number, Str: itoa(c.in.serial)}}
-		c.in.chains[v.chainKey()] = &chain{}
-		return &v, true
-	}
-	ch := c.in.chains[c.recv.chainKey()]
-	if ch == nil {
-		ch = &chain{}
-		c.in.chains[c.recv.chainKey()] = ch
-	}
-	switch last {
-	case "use", "addHook", "register":
-		for _, a := range c.args {
-			if a.Kind == Function {
-				ch.uses = append(ch.uses, a)
-			}
-		}
-		return c.recv, true
-	case "get", "post", "put", "delete", "patch", "all", "route", "openapi", "on":
-		if len(c.args) < 2 {
-			return c.recv, true
-		}
-		if c.in.registered[c.node] {
-			return c.recv, true
-		}
-		handlers := append([]*Value{}, ch.uses...)
-		for _, a := range c.args[1:] {
-			if a.Kind == Function {
-				handlers = append(handlers, a)
-			}
-		}
-		if len(handlers) == 0 {
-			return c.recv, true
-		}
-		c.in.registered[c.node] = true
-		hono := strings.Contains(pkg, "hono")
-		e := &Endpoint{Name: last, At: c.place(), Kind: "route"}
-		e.Handler = &Value{Kind: Function, F: impossible, Fn: &Closure{native: func(r *call) *Value {
-			req := r.in.Request(e.At)
-			if hono {
-				return r.in.piped(handlers, []*Value{req}, r)
-			}
-			return r.in.piped(handlers, []*Value{req, outside("server#res")}, r)
-		}}}
-		c.in.Endpoints = append(c.in.Endpoints, e)
-		return c.recv, true
-	}
-	return c.recv, true
-}
-
-// piped runs handlers that call the next one.
-func (in *Interp) piped(handlers, args []*Value, r *call) *Value {
-	h := handlers[0]
-	if len(handlers) == 1 {
-		return in.invoke(h.Fn, args, nil, r.st, r.node)
-	}
-	next := &Value{Kind: Function, F: impossible, Fn: &Closure{native: func(n *call) *Value {
-		if n.arg(0).Kind != Nothing && len(n.args) > 0 {
-			n.st.ended, n.st.how = true, exit{threw: true, status: 500}
-			return unknown
-		}
-		return in.piped(handlers[1:], args, &call{in: in, node: r.node, sc: r.sc, st: n.st})
-	}}}
-	return in.invoke(h.Fn, append(append([]*Value{}, args...), next), nil, r.st, r.node)
 }
 
 func itoa(n int) string {

@@ -188,7 +188,7 @@ func (in *Interp) Do(root Root) *Run {
 		args = root.Args(in)
 	}
 	r := in.run
-	r.Result = in.enter(root.Fn, args, st, root.Node)
+	r.Result = in.awaited(in.enter(root.Fn, args, st, root.Node), st)
 	r.Facts = st.facts
 	in.run = nil
 	return r
@@ -388,7 +388,7 @@ func (in *Interp) Pass(root Root) bool {
 	in.here, in.mod = root.Node, root.Module
 	args := root.Args(in)
 	in.Passes = &[]Facts{}
-	v := in.enter(root.Fn, args, st, root.Node)
+	v := in.awaited(in.enter(root.Fn, args, st, root.Node), st)
 	passes := *in.Passes
 	in.Passes = nil
 	if v.Kind == Response && v.Str != "next" && len(passes) == 0 {

@@ -160,6 +160,9 @@ type Value struct {
 	NS      *Module
 	// answer says what holds if it is an answer, and if it is none.
 	answer *[2]Facts
+	// pending says that it is a promise, and gain what holds once it was awaited.
+	pending bool
+	gain    Facts
 }
 
 // answers are the facts of "is it a Response", yes and no.
@@ -324,6 +327,7 @@ func join(a, b *Value) *Value {
 	c.Bits, c.Secrets = a.Bits|b.Bits, union(a.Secrets, b.Secrets)
 	c.Inputs, c.Lens = union(a.Inputs, b.Inputs), union(a.Lens, b.Lens)
 	c.T, c.F = a.T.or(b.T), a.F.or(b.F)
+	c.pending, c.gain = a.pending && b.pending, a.gain.or(b.gain)
 	ay, an := a.answers()
 	by, bn := b.answers()
 	c.answer = &[2]Facts{ay.or(by), an.or(bn)}
