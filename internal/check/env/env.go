@@ -124,6 +124,7 @@ func (e *Environment) add(name, value string, at report.Position, dump bool) {
 	v := variable{value: value, template: !dump && files.IsTemplate(at.File), dump: dump}
 	v.weight, v.kind = detect.WeighValue(name, value)
 	v.Variable = report.Variable{Name: name, At: at, Public: detect.PublicPrefix(name) != "", Secret: v.weight != detect.WeightNone}
+	v.Plain = value != "" && !v.Secret && !detect.IsPlaceholder(value) && !detect.CouldBeSecret(value)
 	if v.Secret {
 		v.Fingerprint = report.SecretFingerprint(value)
 		if !v.template && v.weight == detect.WeightSecret {

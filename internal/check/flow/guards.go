@@ -60,6 +60,12 @@ func (c *call) guards(pkg, path string) (*Value, bool) {
 		return c.proven(), true
 	case strings.HasPrefix(pkg, "@upstash/qstash"):
 		return c.wrapping(last == "verifySignatureAppRouter" || last == "verifySignature" || last == "verifySignatureEdge", last)
+	case pkg == "hono/jwt" || pkg == "hono/bearer-auth" || pkg == "hono/basic-auth" || pkg == "hono/jwk":
+		if last == "jwt" || last == "jwk" || last == "bearerAuth" || last == "basicAuth" {
+			return c.middleware(fact(FactAuth), c.place()), true
+		}
+	case pkg == "passport" && last == "authenticate", pkg == "express-jwt", pkg == "express-oauth2-jwt-bearer" && last == "auth", pkg == "express-basic-auth":
+		return c.middleware(fact(FactAuth), c.place()), true
 	case strings.HasPrefix(pkg, "@auth0/") || strings.HasPrefix(pkg, "@kinde") || strings.HasPrefix(pkg, "@workos") || strings.HasPrefix(pkg, "@stackframe") || strings.HasPrefix(pkg, "@descope") || strings.HasPrefix(pkg, "@propelauth") || strings.HasPrefix(pkg, "@logto") || strings.HasPrefix(pkg, "@privy-io") || strings.HasPrefix(pkg, "@convex-dev/auth"):
 		return c.hosted(last)
 	case pkg == "global" || pkg == "react" || pkg == "next/headers" || pkg == "ai" || pkg == "openai" || pkg == "zod":
@@ -152,6 +158,9 @@ func (c *call) clerk(path, last string) (*Value, bool) {
 	case "protect":
 		return c.proven(), true
 	case "requireAuth":
+		if a := c.arg(0); a.Kind == Nothing || a.Kind == Record {
+			return c.middleware(fact(FactAuth), c.place()), true
+		}
 		return c.proven(), true
 	case "verifyWebhook":
 		return c.proven(), true

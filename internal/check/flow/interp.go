@@ -33,6 +33,8 @@ type Interp struct {
 	loose      int // steps outside of any run
 	chains     map[string]*chain
 	registered map[*facts.Node]bool
+	contexts   []*Value           // what makes the context of procedures
+	validators map[string]*Schema // of this run, by the part of the request
 	routerIDs  map[*facts.Node]int
 	serial     int
 	waited     *facts.Node // the call that an await stands before

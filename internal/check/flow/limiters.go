@@ -100,6 +100,8 @@ func (c *call) middleware(f Facts, at Place) *Value {
 	return &Value{Kind: Function, F: impossible, Fn: &Closure{native: func(r *call) *Value {
 		if f.Has(FactLimit) {
 			r.in.limit(at, key, false)
+		} else {
+			r.in.guard(at, "")
 		}
 		if n := r.arg(len(r.args) - 1); n.Kind == Function && len(r.args) > 1 {
 			way := r.st.fork(f)

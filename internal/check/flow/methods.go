@@ -3,6 +3,9 @@ package flow
 import (
 	"slices"
 	"strings"
+
+	"claviger.dev/claviger/internal/check/facts"
+	"claviger.dev/claviger/internal/detect"
 )
 
 // method knows the methods that the language gives every value.
@@ -103,7 +106,9 @@ func (c *call) overElements() *Value {
 	case "map", "flatMap":
 		out := &Value{Kind: List, Elem: v, F: impossible, Bits: c.recv.Bits & (Counter | Local)}
 		return out
-	case "filter", "sort":
+	case "filter":
+		return c.filtered()
+	case "sort":
 		return c.recv
 	case "find", "findLast":
 		return e
@@ -117,6 +122,32 @@ func (c *call) overElements() *Value {
 		return &out
 	}
 	return nothing
+}
+
+// filtered is what a filter leaves. One that looks for a public prefix leaves
+// no secret of an environment.
+func (c *call) filtered() *Value {
+	if len(c.recv.Secrets) == 0 || c.node == nil {
+		return c.recv
+	}
+	public := false
+	c.node.Walk(func(n *facts.Node) bool {
+		if n.Is(facts.Str, facts.Regex) {
+			public = public || slices.ContainsFunc(detect.PublicPrefixes(), func(p string) bool { return strings.Contains(n.Str, p) })
+		}
+		return !public
+	})
+	if !public {
+		return c.recv
+	}
+	v := *c.recv
+	v.Secrets = nil
+	if v.Elem != nil {
+		e := *v.Elem
+		e.Secrets = nil
+		v.Elem = &e
+	}
+	return &v
 }
 
 // eachKnown asks a question of every element, where all are known and every

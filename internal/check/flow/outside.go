@@ -117,6 +117,9 @@ func (c *call) platform(pkg, path string) (*Value, bool) {
 		if a.Kind == Text {
 			return a, true
 		}
+		if strings.HasPrefix(path, "Object.") && a.Kind == Outside && WholeEnvironment(a) {
+			v = v.mark(&Value{Secrets: []*Source{{Name: "the environment", Module: c.sc.module, At: c.node}}})
+		}
 		out := *v
 		out.T = checkedAll(v)
 		if path == "JSON.parse" {

@@ -254,6 +254,7 @@ func (in *Interp) element_(n *facts.Node, sc *scope, st *state) *Value {
 			props.Props["..."], props.Places["..."] = p, Place{sc.module, n.Kids[1]}
 		}
 	}
+	in.spread(n, props, sc)
 	var children []*Value
 	for _, k := range n.Kids[min(2, len(n.Kids)):] {
 		v := in.eval(k, sc, st)
@@ -277,6 +278,24 @@ func (in *Interp) element_(n *facts.Node, sc *scope, st *state) *Value {
 		in.native(kind, props, st, n)
 	}
 	return out
+}
+
+// spread points properties that a spread brings at the element that hands them
+// over, and not at the object that they once stood in.
+func (in *Interp) spread(n *facts.Node, props *Value, sc *scope) {
+	own := map[*facts.Node]bool{}
+	o := n.Kid(1)
+	if !o.Is(facts.Object) {
+		return
+	}
+	for _, k := range o.Kids {
+		own[k] = true
+	}
+	for k, p := range props.Places {
+		if !own[p.Node] {
+			props.Places[k] = Place{sc.module, n}
+		}
+	}
 }
 
 func (in *Interp) component(n *facts.Node, kind *Value, props *Value, st *state) {

@@ -29,6 +29,16 @@ type chain struct {
 func (c *call) routers(pkg, path string) (*Value, bool) {
 	last := path[strings.LastIndexByte(path, '.')+1:]
 	switch {
+	case strings.HasPrefix(pkg, "@hono/") && strings.HasSuffix(pkg, "-validator"):
+		return c.validator(), true
+	case strings.HasPrefix(pkg, "@trpc/server/adapters/"), strings.HasPrefix(pkg, "@orpc/server/"):
+		if f := c.in.property(c.arg(0), "createContext"); f.Kind == Function {
+			c.in.contexts = append(c.in.contexts, f)
+		}
+		if f := c.in.property(c.arg(1), "context"); last == "handle" && f.Kind == Record {
+			c.in.contexts = append(c.in.contexts, f)
+		}
+		return nil, false
 	case strings.HasPrefix(pkg, "@trpc/server"), strings.HasPrefix(pkg, "@orpc/server"), strings.HasPrefix(pkg, "next-safe-action"), pkg == "zsa":
 		return c.builder(pkg, last)
 	case pkg == "express" || pkg == "hono" || pkg == "hono/quick" || pkg == "fastify" || pkg == "@hono/zod-openapi" || pkg == "koa-router" || pkg == "@koa/router" || pkg == "elysia" || pkg == "polka":
@@ -97,13 +107,42 @@ func (c *call) endpoint(f *Value, ch *chain, pkg, last string) *Value {
 		for _, s := range ch.schema {
 			r.st.facts = r.st.facts.and(r.in.described(s, input.Inputs, 0))
 		}
-		ctx := record()
-		ctx.Open = true
-		return r.in.chained(ch.uses, f, input, ctx, r)
+		return r.in.chained(ch.uses, f, input, r.in.context(r, at), r)
 	}}
 	e := &Endpoint{Name: last, At: at, Handler: native, Kind: kind}
 	in.Endpoints = append(in.Endpoints, e)
 	return native
+}
+
+// context is what the server hands to procedures: what the functions make of a
+// request that the adapters were given. Where none was found, only that a
+// procedure may refuse by it is known.
+func (in *Interp) context(r *call, at Place) *Value {
+	ctx := record()
+	ctx.Open = true
+	if len(in.contexts) == 0 {
+		ctx.Elem = &Value{T: fact(FactAuth)}
+		return ctx
+	}
+	arg := record()
+	arg.Open = true
+	req := in.Request(at)
+	arg.Props["req"], arg.Props["request"], arg.Props["c"], arg.Props["res"] = req, req, req, NodeResponse()
+	arg.Props["headers"] = &Value{Kind: Outside, Str: "request#req.headers", Bits: Whole, F: impossible}
+	var made *Value
+	for _, f := range in.contexts[:min(len(in.contexts), 4)] {
+		if f.Kind == Function {
+			way := r.st.fork(Facts{})
+			f = in.awaited(in.invoke(f.Fn, []*Value{arg, req}, nil, way, r.node), way)
+		}
+		made = join(f, made)
+	}
+	ctx = ctx.mark(made)
+	maps.Copy(ctx.Props, made.Props)
+	if made.Props == nil {
+		ctx.Elem = &Value{T: fact(FactAuth)}
+	}
+	return ctx
 }
 
 // chained runs the middlewares, each of which decides whether the next runs.

@@ -197,6 +197,7 @@ func (in *Interp) Do(root Root) *Run {
 func (in *Interp) begin(path string) {
 	in.run = &Run{visited: map[*facts.Node]bool{}}
 	in.allowed = componentBudget
+	in.validators = map[string]*Schema{}
 	in.path, in.quiet, in.frames, in.returns, in.catches = path, 0, nil, nil, 0
 }
 

@@ -256,8 +256,26 @@ func worded(s string) *Schema {
 	return &Schema{Any: strings.Contains(s, "unknown") || s == "any", Capped: strings.Contains(s, "<") || !strings.Contains(s, "string")}
 }
 
-// validated is an input that a middleware has checked.
+// validated is an input that a middleware has checked, by the schema that it
+// was given for that part of the request.
 func (c *call) validated(v *Value) *Value {
 	c.st.facts = c.st.facts.and(checkedAll(v))
+	if s := c.in.validators[c.arg(0).Str]; s != nil {
+		c.st.facts = c.st.facts.and(c.in.described(s, v.Inputs, 0))
+	}
 	return v
+}
+
+// validator is a middleware that checks a part of a request by a schema.
+func (c *call) validator() *Value {
+	part, s := c.arg(0).Str, schemaOf(c.arg(1))
+	return &Value{Kind: Function, F: impossible, Fn: &Closure{native: func(r *call) *Value {
+		if s != nil && r.in.validators != nil {
+			r.in.validators[part] = s
+		}
+		if n := r.arg(len(r.args) - 1); n.Kind == Function && len(r.args) > 1 {
+			return r.in.invoke(n.Fn, nil, nil, r.st, r.node)
+		}
+		return nothing
+	}}}
 }

@@ -49,6 +49,9 @@ type Variable struct {
 	Public bool
 	// Secret says that the value is a secret, by its shape or its name.
 	Secret bool
+	// Plain says that there is a value and that it can be no secret: a number, an
+	// address, a short word.
+	Plain bool
 	// Fingerprint is that of the value; empty where Secret is false.
 	Fingerprint string
 }

@@ -48,7 +48,8 @@ type project struct {
 	close    map[string]bool     // reads a secret, or imports what does
 	back     map[string][]string // the importers of a file
 	stats    stats
-	failed   error // why parsing cannot go on
+	held     []flow.Event // clients of providers in code for browsers that nothing there has called yet
+	failed   error        // why parsing cannot go on
 }
 
 // step is how a file came into a browser.

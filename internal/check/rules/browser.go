@@ -2,6 +2,7 @@ package rules
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"claviger.dev/claviger/internal/check/facts"
@@ -44,6 +45,9 @@ func (p *project) inBrowser() error {
 			}
 		}
 	}
+	held := p.held
+	p.held = nil
+	p.clientCalls(&flow.Run{Events: held}, called)
 	p.serverModules(called)
 	return nil
 }
@@ -65,6 +69,25 @@ func (p *project) shownInBrowser(r *flow.Run) {
 	}
 }
 
+// calledBy reports whether code for browsers in a file, or in one that imports
+// it, calls a provider.
+func (p *project) calledBy(f string, called map[string]bool) bool {
+	return called[f] || slices.ContainsFunc(p.back[f], func(g string) bool { return called[g] })
+}
+
+// servers reports whether a client of a provider was made for the server: with a
+// key that no browser has, and without leave to run in one. Then the mistake is
+// to import its module.
+func servers(e flow.Event) bool {
+	for _, a := range e.Value.Items {
+		if a.Prop("dangerouslyAllowBrowser").Str == "true" {
+			return false
+		}
+	}
+	_, ok := private(flow.Deep(e.Value))
+	return ok
+}
+
 func (p *project) clientCalls(r *flow.Run, called map[string]bool) {
 	for _, e := range r.Events {
 		if e.Kind != flow.Provider && e.Kind != flow.Construct || e.At.Module == nil {
@@ -75,6 +98,10 @@ func (p *project) clientCalls(r *flow.Run, called map[string]bool) {
 			continue
 		}
 		if strings.HasPrefix(path.Base(f), "_document") || e.Kind == flow.Construct && e.Value.Bits&flow.Guarded != 0 {
+			continue
+		}
+		if e.Kind == flow.Construct && servers(e) && !p.calledBy(f, called) {
+			p.held = append(p.held, e)
 			continue
 		}
 		called[f] = true

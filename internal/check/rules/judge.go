@@ -163,7 +163,7 @@ func (p *project) authentication(in *flow.Interp, h handler, r *flow.Run, spends
 		what += ". Nothing in the project refers to it, so the build may leave it out"
 	}
 	if use, ok := failed(r, e); ok {
-		place, why := use.Call, "its result does not keep anybody from going on"
+		place, why := asking(h, use), "its result does not keep anybody from going on"
 		switch {
 		case use.Weak != "":
 			place, why = use.At, use.Weak
@@ -202,6 +202,15 @@ func failed(r *flow.Run, e flow.Event) (flow.Use, bool) {
 		return flow.Use{}, false
 	}
 	return best, found
+}
+
+// asking is the call that asked in vain: the one in the handler's own code, or
+// the guard itself where wrappers and middlewares of other files stand between.
+func asking(h handler, u flow.Use) flow.Place {
+	if u.Call.Module != h.place.Module || u.Call.Node == h.place.Node {
+		return u.At
+	}
+	return u.Call
 }
 
 // middleware reports whether middleware.ts or proxy.ts keeps strangers from a

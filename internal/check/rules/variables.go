@@ -78,6 +78,21 @@ func isEnv(n *facts.Node) bool {
 // certain says whether the name alone says "secret".
 func certain(name string) bool { return detect.WeighName(name) == detect.WeightSecret }
 
+// harmless reports whether the values that a variable has can be no
+// secrets: then its name says nothing.
+func (p *project) harmless(name string) bool {
+	known := false
+	for _, v := range p.root.Variables {
+		if v.Name == name {
+			if !v.Plain {
+				return false
+			}
+			known = true
+		}
+	}
+	return known
+}
+
 // publicVariables reports reads of a secret under a public prefix.
 func (p *project) publicVariables() {
 	for _, f := range p.files {
@@ -88,6 +103,9 @@ func (p *project) publicVariables() {
 		role, _ := p.resolver.RoleOf(f)
 		for _, v := range variables(t) {
 			if v.prefix == "" || !certain(v.name) || role == graph.RoleConfig && strings.Contains(f, "vitest") {
+				continue
+			}
+			if p.harmless(v.name) {
 				continue
 			}
 			_, client := p.client[f]
