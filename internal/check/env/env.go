@@ -124,7 +124,7 @@ func (e *Environment) add(name, value string, at report.Position, dump bool) {
 	v := variable{value: value, template: !dump && files.IsTemplate(at.File), dump: dump}
 	v.weight, v.kind = detect.WeighValue(name, value)
 	v.Variable = report.Variable{Name: name, At: at, Public: detect.PublicPrefix(name) != "", Secret: v.weight != detect.WeightNone}
-	v.Plain = value != "" && !v.Secret && !detect.IsPlaceholder(value) && !detect.CouldBeSecret(value)
+	v.Plain = value != "" && !v.Secret && !detect.CouldBeSecret(value) && (switches[strings.ToLower(value)] || !detect.IsPlaceholder(value))
 	if v.Secret {
 		v.Fingerprint = report.SecretFingerprint(value)
 		if !v.template && v.weight == detect.WeightSecret {
@@ -139,6 +139,9 @@ func (e *Environment) add(name, value string, at report.Position, dump bool) {
 	e.vars = append(e.vars, v)
 	e.Variables = append(e.Variables, v.Variable)
 }
+
+// switches are values that are words for yes and no.
+var switches = map[string]bool{"on": true, "off": true, "yes": true, "no": true, "true": true, "false": true, "0": true, "1": true}
 
 // ServerKeys are the names of variables of the deployment that hold a provider's
 // key, on the server.
@@ -217,7 +220,7 @@ func publicFinding(name string, set []variable, texts Texts) (report.Finding, bo
 		if set[i].weight == detect.WeightSecret && (real == nil || real.template) {
 			real = &set[i]
 		}
-		if detect.IsPlaceholder(set[i].value) || detect.CouldBeSecret(set[i].value) {
+		if !set[i].Plain && detect.IsPlaceholder(set[i].value) || detect.CouldBeSecret(set[i].value) {
 			empty = true
 		}
 	}

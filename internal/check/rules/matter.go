@@ -88,7 +88,7 @@ func holds(t *facts.Node) bool {
 		if isEnv(n) && n.Is(facts.Member) {
 			all++
 		}
-		if n.Is(facts.Member, facts.Index) && isEnv(n.Kid(0)) {
+		if (n.Is(facts.Member) || n.Is(facts.Index) && n.Kid(1).Is(facts.Str)) && isEnv(n.Kid(0)) {
 			parts++
 		}
 		return true
