@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
 	"claviger.dev/claviger/check"
+	"claviger.dev/claviger/config"
 )
 
 // exitIncomplete says that something could not be judged, and that nothing was
@@ -74,6 +76,9 @@ func (c checkCommand) options(env Environment) (check.Options, error) {
 	if c.EnvFrom != "" {
 		o.EnvFrom = inDir(env, c.EnvFrom)
 	}
+	if err := c.settings(env, &o); err != nil {
+		return o, err
+	}
 	if c.Baseline != "" {
 		known, err := check.ReadBaseline(inDir(env, c.Baseline))
 		if err != nil {
@@ -82,6 +87,47 @@ func (c checkCommand) options(env Environment) (check.Options, error) {
 		o.Baseline = known
 	}
 	return o, nil
+}
+
+// settings takes what the configuration says about the check: the file that was
+// named, or claviger.yaml in the folder that is checked.
+func (c checkCommand) settings(env Environment, o *check.Options) error {
+	file := c.Config
+	if file == "" {
+		file = filepath.Join(o.Target, "claviger.yaml")
+	} else {
+		file = inDir(env, file)
+	}
+	if check.IsURL(o.Target) {
+		return nil
+	}
+	data, err := os.ReadFile(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && c.Config == "", err != nil && notFolder(o.Target):
+		return nil // the scan says what is wrong with the folder
+	case err != nil:
+		return err
+	}
+	said, err := config.LoadChecking(file, data)
+	if err != nil {
+		return err
+	}
+	o.Exclude = said.Exclude
+	for _, a := range said.Accept {
+		o.Accept = append(o.Accept, check.Acceptance{Rule: a.Rule, Path: a.Path, Until: a.Until, Reason: a.Reason})
+	}
+	if said.Baseline == "" || c.Baseline != "" {
+		return nil
+	}
+	if o.Baseline, err = check.ReadBaseline(filepath.Join(filepath.Dir(file), filepath.FromSlash(said.Baseline))); err != nil {
+		return fmt.Errorf("reading the baseline %s: %w", said.Baseline, err)
+	}
+	return nil
+}
+
+func notFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err != nil || !info.IsDir()
 }
 
 func inDir(env Environment, path string) string {

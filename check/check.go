@@ -95,6 +95,12 @@ type Options struct {
 	// Baseline has the fingerprints of findings that are known; they are counted
 	// and not reported.
 	Baseline map[string]bool
+	// Exclude are files and folders that are not looked at, as path.Match takes
+	// them. The summary says how much they are; the history holds them still.
+	Exclude []string
+	// Accept are findings that somebody answers for; they are counted and not
+	// reported, and turn no point of the checklist.
+	Accept []Acceptance
 	// Analyzers look at the source code; Standard has those that come with the
 	// check.
 	Analyzers []Analyzer

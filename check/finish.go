@@ -26,7 +26,7 @@ func (s *scan) finish() error {
 	sum := Summary{Complete: true, Counts: map[Severity]int{}, Files: s.files, Bytes: s.bytes, Notes: s.notes}
 	var reported []Finding
 	for _, f := range all {
-		if f.Rule == "scan-incomplete" || f.Rule == "parse-failed" {
+		if f.Rule == "scan-incomplete" && f.Severity > SeverityInfo || f.Rule == "parse-failed" {
 			sum.Complete = false
 		}
 		if s.accepted(&f) {
@@ -125,6 +125,15 @@ var suppression = regexp.MustCompile(`claviger-ignore\s+([a-z][a-z-]*)\s+until=(
 // accepted reports whether a comment at a finding, or on the line above, accepts
 // it for a time. One whose time is over accepts nothing, and the finding says so.
 func (s *scan) accepted(f *Finding) bool {
+	for _, a := range s.options.Accept {
+		if !a.covers(f) {
+			continue
+		}
+		if s.options.Now.Before(a.Until.AddDate(0, 0, 1)) {
+			return true
+		}
+		f.Message += " (It was accepted until " + a.Until.Format(time.DateOnly) + ".)"
+	}
 	if f.At.Line <= 0 || f.Commit != "" {
 		return false
 	}

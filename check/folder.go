@@ -26,6 +26,7 @@ func (s *scan) folder(ctx context.Context, temp string) error {
 		return err
 	}
 	s.root = s.tree.Root
+	s.exclude()
 	if s.options.Build {
 		if err := s.build(ctx, dump, filepath.Join(temp, "again")); err != nil {
 			return err
@@ -92,6 +93,9 @@ func (s *scan) analyze(ctx context.Context) (map[string][]Position, error) {
 			if err == nil {
 				s.judged[id] = evidence
 			}
+		}
+		for id, why := range c.Open {
+			s.open(id, "%s", why)
 		}
 		maps.Copy(client, c.Client)
 	}

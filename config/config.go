@@ -70,6 +70,8 @@ type Config struct {
 	// TimeZone is the zone in which days and months begin, as "Europe/Zurich".
 	TimeZone string
 	Log      Log
+	// Check is what claviger check takes from the file, nil for nothing.
+	Check *Checking
 
 	zone *time.Location
 	pos  positions

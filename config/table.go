@@ -250,6 +250,7 @@ func keepingFields() []field[Config] {
 		key("retention", keeping(), func(c *Config) *time.Duration { return &c.Retention }, "How long prompts, answers and records of calls are kept: none, or a duration as 30d.").def("none"),
 		key("time_zone", timeZone(), func(c *Config) *string { return &c.TimeZone }, "The zone in which days and months begin.").def("UTC"),
 		key("log", log, func(c *Config) *Log { return &c.Log }, "How the log is written."),
+		key("check", maybe(checkingKind()), func(c *Config) **Checking { return &c.Check }, "What claviger check takes from this file. The gateway ignores it."),
 	}
 }
 

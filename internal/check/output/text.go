@@ -51,7 +51,7 @@ func (t *asText) Close(s report.Summary) error {
 		fmt.Fprintf(&b, "; %d known from the baseline", s.Baselined)
 	}
 	if s.Suppressed > 0 {
-		fmt.Fprintf(&b, "; %d accepted in the code", s.Suppressed)
+		fmt.Fprintf(&b, "; %d accepted in the code or the settings", s.Suppressed)
 	}
 	b.WriteString(".")
 	if !s.Complete {

@@ -82,6 +82,9 @@ type Coverage struct {
 	// provider, all of them on the server". A point that is not in it stays
 	// unknown unless something was found.
 	Judged map[string]string
+	// Open has, for points that it could not judge, one sentence on why: there was
+	// nothing to judge, or not all of it was followed.
+	Open map[string]string
 	// Client has the files whose code reaches browsers, each with the way from
 	// the page or component that brings it there. A key that stands literally in
 	// one of them is reported by the check itself, as client-bundle-secret

@@ -48,8 +48,9 @@ type project struct {
 	close    map[string]bool     // reads a secret, or imports what does
 	back     map[string][]string // the importers of a file
 	stats    stats
-	held     []flow.Event // clients of providers in code for browsers that nothing there has called yet
-	failed   error        // why parsing cannot go on
+	calls    map[*facts.Node]bool // the places on the server that call a provider
+	held     []flow.Event         // clients of providers in code for browsers that nothing there has called yet
+	failed   error                // why parsing cannot go on
 }
 
 // step is how a file came into a browser.
@@ -58,7 +59,10 @@ type step struct {
 	node *facts.Node
 }
 
-type stats struct{ handlers, calls, guarded int }
+type stats struct {
+	handlers, guarded int // ways in, and those that reach a provider
+	weary             bool
+}
 
 var extensions = map[string]bool{
 	".ts": true, ".tsx": true, ".js": true, ".jsx": true, ".mts": true, ".cts": true, ".mjs": true, ".cjs": true,
@@ -72,7 +76,7 @@ func (a *Analyzer) Analyze(ctx context.Context, p *report.Project, tell func(rep
 		return report.Coverage{}, err
 	}
 	defer pool.Close()
-	pr := &project{ctx: ctx, root: p, pool: pool, tried: map[string]bool{}, texts: map[string]string{}, specs: map[string][]string{}, trees: map[string]*facts.Node{}, client: map[string]step{}, seen: map[string]bool{}, used: map[string]bool{}}
+	pr := &project{ctx: ctx, root: p, pool: pool, tried: map[string]bool{}, texts: map[string]string{}, specs: map[string][]string{}, trees: map[string]*facts.Node{}, client: map[string]step{}, seen: map[string]bool{}, used: map[string]bool{}, calls: map[*facts.Node]bool{}}
 	if err := pr.load(); err != nil {
 		return report.Coverage{}, err
 	}
@@ -277,15 +281,40 @@ func at(pl flow.Place, note string) report.Position {
 	return report.Position{File: pl.Module.File, Line: int(pl.Node.Line), Column: int(pl.Node.Col), Note: note}
 }
 
+// coverage says what was looked at. Where there was nothing to judge, a point
+// stays open: nothing that reaches a provider is no proof of a guard.
 func (p *project) coverage() report.Coverage {
-	c := report.Coverage{Files: len(p.texts), Client: map[string][]report.Position{}, Judged: map[string]string{}}
+	c := report.Coverage{Files: len(p.texts), Client: map[string][]report.Position{}, Judged: map[string]string{}, Open: map[string]string{}}
 	for f := range p.client {
 		c.Client[f] = p.way(f)
 	}
-	c.Judged["M-C3"] = fmt.Sprintf("%d files were read, %d of them reach browsers; %d places call a provider.", len(p.texts), len(p.client), p.stats.calls)
-	c.Judged["M-C4"] = fmt.Sprintf("%d handlers can reach a secret or a provider and were followed; %d of them call a provider.", p.stats.handlers, p.stats.guarded)
-	c.Judged["M-C5"] = fmt.Sprintf("The inputs of %d handlers that reach a provider were followed.", p.stats.guarded)
-	c.Judged["M-C6"] = "What is written to logs and to reporters of errors was followed."
-	c.Judged["M-C8"] = "Props, answers, parameters and caches were followed."
+	if len(p.texts) == 0 {
+		return c
+	}
+	judge := func(id, whole, text string) {
+		if p.stats.weary && whole != "" {
+			c.Open[id] = whole
+			return
+		}
+		c.Judged[id] = text
+	}
+	const part = "Nothing was found, but the project is too large to follow every component and every function in it."
+	read := fmt.Sprintf("%d files of code were read, and %d of them reach browsers", len(p.texts), len(p.client))
+	if len(p.calls) == 0 {
+		c.Open["M-C3"] = read + ". No call of a provider was found in them, so there is nothing to judge."
+		none := fmt.Sprintf("There is nothing to judge: %d ways in were followed, and none of them reaches a provider.", p.stats.handlers)
+		c.Open["M-C4"], c.Open["M-C5"] = none, none
+	} else {
+		judge("M-C3", part, fmt.Sprintf("%s; none of these calls a provider. %d calls stand on the server.", read, len(p.calls)))
+		if p.stats.guarded == 0 {
+			none := "Calls of a provider were found, and no way in that leads to one, so there is nothing to judge."
+			c.Open["M-C4"], c.Open["M-C5"] = none, none
+		} else {
+			c.Judged["M-C4"] = fmt.Sprintf("%d ways in were followed. %d of them reach a provider, and each asks who it is and how often.", p.stats.handlers, p.stats.guarded)
+			c.Judged["M-C5"] = fmt.Sprintf("What callers send was followed through %d ways in that reach a provider.", p.stats.guarded)
+		}
+	}
+	judge("M-C6", part, read+"; what they write to logs and to reporters of errors was followed.")
+	judge("M-C8", part, read+"; props, answers, parameters and caches were followed.")
 	return c
 }

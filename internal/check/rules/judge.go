@@ -15,7 +15,7 @@ func (p *project) handled(in *flow.Interp, h handler, r *flow.Run, done map[*fac
 	p.visited(r, done)
 	if r.Cut {
 		p.add(report.Finding{
-			Rule: "scan-incomplete", Severity: report.SeverityInfo, Confidence: report.ConfidenceCertain,
+			Rule: "scan-incomplete", Severity: report.SeverityLow, Confidence: report.ConfidenceCertain,
 			Message: "This handler has too many ways to follow all of them, so what it does is not known whole.", At: at(h.place, ""),
 		})
 	}
@@ -33,7 +33,6 @@ func (p *project) handled(in *flow.Interp, h handler, r *flow.Run, done map[*fac
 		return
 	}
 	p.stats.guarded++
-	p.stats.calls += len(spends)
 	signedIn := p.authentication(in, h, r, spends)
 	p.limits(h, r, spends, signedIn)
 	p.inputs(h, r, spends)
@@ -42,10 +41,12 @@ func (p *project) handled(in *flow.Interp, h handler, r *flow.Run, done map[*fac
 	p.caches(h, r)
 }
 
+// visited notes the functions that a walk went into, and the calls it met.
 func (p *project) visited(r *flow.Run, done map[*facts.Node]bool) {
-	for _, t := range p.trees {
-		_ = t
-		break
+	for _, e := range r.Events {
+		if e.Kind == flow.Provider {
+			p.calls[e.At.Node] = true
+		}
 	}
 	r.Each(func(n *facts.Node) { done[n] = true })
 }

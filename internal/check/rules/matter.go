@@ -59,6 +59,7 @@ func (p *project) tired(in *flow.Interp) bool {
 	if in.Steps < enough {
 		return false
 	}
+	p.stats.weary = true
 	p.add(report.Finding{
 		Rule: "scan-incomplete", Severity: report.SeverityInfo, Confidence: report.ConfidenceCertain,
 		Message: "This project is too large to follow every component and every function in it. All handlers were followed.", At: report.Position{File: "package.json"},
