@@ -21,6 +21,7 @@ var arrows = []struct {
 	{"internal/tick", nil, "clocks depend on nothing"},
 	{"internal/jsonx", nil, "strict JSON knows no product"},
 	{"internal/detect", nil, "detectors are pure"},
+	{"internal/typescript", []string{"internal/jsonx"}, "types follow from schemas alone"},
 	{"internal/dotenv", nil, "a parser of files knows no product"},
 	{"internal/netx", nil, "the network's rules know no product"},
 	{"internal/testnet", nil, "test servers know no product"},

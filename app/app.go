@@ -74,6 +74,7 @@ type cli struct {
 	Config     configCommand     `cmd:"" help:"Check, print or describe the configuration."`
 	Secret     secretCommand     `cmd:"" help:"Make secrets."`
 	Token      tokenCommand      `cmd:"" help:"Make tickets."`
+	Types      typesCommand      `cmd:"" help:"Write the TypeScript types of the configured actions."`
 	Explain    explainCommand    `cmd:"" help:"Say which rule decides about a request, and why."`
 	Usage      usageCommand      `cmd:"" help:"Print what was used and what it cost."`
 	Block      blockCommand      `cmd:"" help:"Keep somebody out from now on, or everybody."`
@@ -145,6 +146,7 @@ func newParser(env Environment) (*kong.Kong, error) {
 		kong.Exit(func(code int) { panic(kongExit{code}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.UsageOnError(),
+		kong.Vars{"typesFile": defaultTypes},
 	)
 }
 
