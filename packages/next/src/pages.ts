@@ -1,0 +1,79 @@
+import type { Options } from './gateway.js';
+import { forward } from './route.js';
+
+interface Incoming extends AsyncIterable<Uint8Array> {
+  method?: string | undefined;
+  url?: string | undefined;
+  headers: Record<string, string | string[] | undefined>;
+  query: Partial<Record<string, string | string[]>>;
+}
+
+interface Outgoing {
+  writableEnded: boolean;
+  writeHead(status: number, headers: Record<string, string>): unknown;
+  write(chunk: Uint8Array): boolean;
+  end(): unknown;
+  on(event: 'close', listener: () => void): unknown;
+  once(event: 'drain' | 'close', listener: () => void): unknown;
+}
+
+/** An API route of the Pages Router. */
+export type PagesHandler = (request: Incoming, response: Outgoing) => Promise<void>;
+
+/**
+ * The same as `createRouteHandler` for the Pages Router. The body must reach it
+ * unread, which the route itself has to say.
+ *
+ * @example pages/api/ai/[...path].ts
+ * import { createPagesHandler } from '@claviger/next';
+ *
+ * export const config = { api: { bodyParser: false, responseLimit: false } };
+ * export default createPagesHandler();
+ */
+export function createPagesHandler(options: Options = {}): PagesHandler {
+  return async (req, res) => {
+    const gone = new AbortController();
+    res.on('close', () => {
+      if (!res.writableEnded) gone.abort();
+    });
+    const below = Object.values(req.query).find(Array.isArray)?.length ?? 0;
+    const answer = await forward(toRequest(req, gone.signal), below, options);
+    res.writeHead(answer.status, Object.fromEntries(answer.headers));
+    try {
+      for await (const chunk of answer.body ?? []) {
+        if (!res.write(chunk) && !gone.signal.aborted) await new Promise<void>((go) => { res.once('drain', go); res.once('close', go); });
+      }
+    } catch (error) {
+      // Cut by the gateway: cut here too, so that it does not look whole.
+      if (!gone.signal.aborted) throw error;
+      return;
+    }
+    res.end();
+  };
+}
+
+function toRequest(req: Incoming, signal: AbortSignal): Request {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(req.headers)) {
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
+  }
+  const method = req.method ?? 'GET';
+  const bodyless = method === 'GET' || method === 'HEAD' || (!headers.has('content-length') && !headers.has('transfer-encoding'));
+  const body = bodyless ? null : new ReadableStream<Uint8Array>(source(req));
+  return new Request(new URL(req.url ?? '/', 'http://app.invalid'), { method, headers, signal, body, ...(body && { duplex: 'half' }) } as RequestInit);
+}
+
+/** Reads the request as fast as it is sent on. */
+function source(req: Incoming): UnderlyingDefaultSource<Uint8Array> {
+  const chunks = req[Symbol.asyncIterator]();
+  return {
+    async pull(controller) {
+      const { value, done } = await chunks.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel() {
+      await chunks.return?.();
+    },
+  };
+}
