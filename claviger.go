@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"claviger.dev/claviger/internal/seal"
@@ -121,6 +122,12 @@ type Call struct {
 	// seconds and characters. They are of the whole call, whatever Choices is.
 	// A kind that is missing is one that the endpoint does not meter.
 	Extra Units
+	// MaxToolCalls is the most calls of hosted tools that the provider may make
+	// for the call; negative where nothing bounds them.
+	MaxToolCalls int64
+	// MaxFound is an upper bound on the input tokens that hosted tools add beyond
+	// MaxInput, by what they find on the web or print.
+	MaxFound int64
 	// Choices is how many answers are asked for, at least 1.
 	Choices int64
 	// Tools are the kinds of the tools that the call brings, each once.
@@ -163,6 +170,14 @@ const (
 	UnitCharacters  UnitKind = "characters"
 )
 
+const toolCalls = "tool_calls."
+
+// ToolCalls is the kind of the calls of one hosted tool, as "web_search".
+func ToolCalls(tool string) UnitKind { return UnitKind(toolCalls + tool) }
+
+// Tool gives the hosted tool whose calls k counts, and false for every other kind.
+func (k UnitKind) Tool() (string, bool) { return strings.CutPrefix(string(k), toolCalls) }
+
 // Units are the metered amounts of one call, each kind at most once.
 type Units []Unit
 
@@ -176,6 +191,17 @@ func (u Units) Get(k UnitKind) int64 {
 	return 0
 }
 
+// ToolCalls is how many calls of hosted tools there are among the units.
+func (u Units) ToolCalls() int64 {
+	var n int64
+	for _, x := range u {
+		if _, ok := x.Kind.Tool(); ok {
+			n = AddMicros(n, x.Amount)
+		}
+	}
+	return n
+}
+
 // Has reports whether one kind is among the units, be it with 0.
 func (u Units) Has(k UnitKind) bool {
 	return slices.ContainsFunc(u, func(x Unit) bool { return x.Kind == k })
@@ -185,7 +211,7 @@ func (u Units) Has(k UnitKind) bool {
 type Obligation struct {
 	Kind ObligationKind
 	// Limit is the number that ObligeMaxOutput and ObligeMaxInput force, in
-	// tokens.
+	// tokens, and ObligeToolCalls in calls.
 	Limit int64
 	// Values are what ObligeTools allows: kinds of tools, as "web_search".
 	Values []string
@@ -196,11 +222,13 @@ type ObligationKind string
 
 // The obligations. A call that brings more than ObligeMaxInput is refused; a
 // larger output cap than ObligeMaxOutput is lowered; a tool that ObligeTools
-// does not name is refused.
+// does not name is refused. ObligeToolCalls is how many calls of hosted tools are
+// asked for where the caller names no number.
 const (
 	ObligeMaxOutput ObligationKind = "max_output"
 	ObligeMaxInput  ObligationKind = "max_input"
 	ObligeTools     ObligationKind = "tools"
+	ObligeToolCalls ObligationKind = "tool_calls"
 )
 
 // Decision is the answer of the policy. The zero value refuses.

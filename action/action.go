@@ -212,10 +212,13 @@ const overhead = 16
 func (a *Action) callOf(input int64) claviger.Call {
 	return claviger.Call{
 		Endpoint: endpoint, Action: a.d.Name, Model: a.d.Model,
-		MaxOutput: a.d.MaxOutput, MaxInput: input, Choices: 1, Tools: a.d.Tools,
+		MaxOutput: a.d.MaxOutput, MaxInput: input, Choices: 1, Tools: a.d.Tools, MaxToolCalls: a.toolCalls(),
 		Method: "POST", Path: "/responses",
 	}
 }
+
+// toolCalls is the most calls of tools: none, or without a bound.
+func (a *Action) toolCalls() int64 { return -int64(min(len(a.d.Tools), 1)) }
 
 // plain reports whether s can stand in error messages and form fields: an
 // ASCII identifier of at most 64 characters.

@@ -112,6 +112,7 @@ func readReply(v jsonx.Value) (reply, error) {
 			r.units = readUsage(x)
 		}
 	}
+	r.countTools(output)
 	if failure.Kind() == jsonx.KindObject {
 		return r, failed(failure)
 	}
@@ -130,6 +131,25 @@ func readReply(v jsonx.Value) (reply, error) {
 		r.readItem(item)
 	}
 	return r, nil
+}
+
+// countTools adds the calls of the tools that an action may use to usage that was
+// reported.
+func (r *reply) countTools(output jsonx.Value) {
+	if r.units == nil {
+		return
+	}
+	for _, tool := range [...]string{"web_search", "code_interpreter"} {
+		n := int64(0)
+		for _, item := range output.Items() {
+			if kind, _ := item.Get("type"); kind.Is(tool + "_call") {
+				n++
+			}
+		}
+		if n > 0 {
+			r.units = append(r.units, claviger.Unit{Kind: claviger.ToolCalls(tool), Amount: n})
+		}
+	}
 }
 
 // readItem adds the words of an output item. Reasoning, tool calls and what the

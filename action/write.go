@@ -45,6 +45,10 @@ func fixedMembers(d *Definition) []byte {
 	return b
 }
 
+// mostFound is the most that one call of a tool adds to the input: the context in
+// which the provider looks at what was found or printed (OpenAI).
+const mostFound = 128_000
+
 // Write lays the obligations on the call and writes the body for POST
 // /responses. The error is a *claviger.Error: CodeInvalidInput for more input
 // than allowed, CodeForbidden for a tool of the action that the caller may not
@@ -57,7 +61,7 @@ func (b *Bound) Write(o []claviger.Obligation, safetyID string, stream bool) (cl
 			return claviger.Call{}, err
 		}
 	}
-	c.Body = body(b.encode(c.MaxOutput, safetyID, stream))
+	c.Body = body(b.encode(&c, safetyID))
 	return c, nil
 }
 
@@ -75,6 +79,10 @@ func (b *Bound) oblige(c *claviger.Call, x claviger.Obligation) error {
 		if c.MaxInput > x.Limit {
 			return invalid(b.field)
 		}
+	case claviger.ObligeToolCalls:
+		if len(b.a.d.Tools) > 0 {
+			c.MaxToolCalls, c.MaxFound = x.Limit, x.Limit*mostFound
+		}
 	case claviger.ObligeTools:
 		for _, t := range b.a.d.Tools {
 			if !slices.Contains(x.Values, t) {
@@ -87,14 +95,17 @@ func (b *Bound) oblige(c *claviger.Call, x claviger.Obligation) error {
 	return nil
 }
 
-func (b *Bound) encode(maxOutput int64, safetyID string, stream bool) []byte {
+func (b *Bound) encode(c *claviger.Call, safetyID string) []byte {
 	size := len(b.a.fixed) + len(b.instructions) + len(safetyID) + 160
 	for _, m := range b.messages {
 		size += len(m.text) + len(m.text)/16 + 40
 	}
 	out := append(make([]byte, 0, size), b.a.fixed...)
-	out = strconv.AppendInt(append(out, `,"max_output_tokens":`...), maxOutput, 10)
-	if stream {
+	out = strconv.AppendInt(append(out, `,"max_output_tokens":`...), c.MaxOutput, 10)
+	if c.MaxToolCalls > 0 {
+		out = strconv.AppendInt(append(out, `,"max_tool_calls":`...), c.MaxToolCalls, 10)
+	}
+	if c.Stream {
 		out = append(out, `,"stream":true`...)
 	}
 	if safetyID != "" {

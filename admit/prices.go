@@ -41,7 +41,9 @@ type Price struct {
 // concurrently.
 type Prices struct {
 	models map[string]Price
-	date   string
+	// tools are in millionths of a dollar for a call.
+	tools map[string]int64
+	date  string
 }
 
 // DefaultPrices are the list prices of OpenAI's text, embedding, moderation, image
@@ -50,13 +52,31 @@ type Prices struct {
 // missing, says so with With. A model that is not in the table has no price:
 // where a money budget applies, its calls are refused and never counted as
 // free.
-func DefaultPrices() *Prices { return &Prices{models: table(), date: tableDate} }
+func DefaultPrices() *Prices { return &Prices{models: table(), tools: toolTable(), date: tableDate} }
 
 // With returns prices in which those of own replace or extend p's.
 func (p *Prices) With(own map[string]Price) *Prices {
 	all := maps.Clone(p.models)
 	maps.Copy(all, own)
-	return &Prices{models: all, date: p.date}
+	return &Prices{models: all, tools: p.tools, date: p.date}
+}
+
+// WithTools returns prices in which those of own replace or extend p's for calls of
+// hosted tools, in millionths of a dollar for one call.
+func (p *Prices) WithTools(own map[string]int64) *Prices {
+	all := maps.Clone(p.tools)
+	maps.Copy(all, own)
+	return &Prices{models: p.models, tools: all, date: p.date}
+}
+
+// Tool returns what one call of a hosted tool costs beside its tokens, and false
+// when that is not known.
+func (p *Prices) Tool(name string) (claviger.Money, bool) {
+	micros, ok := p.tools[name]
+	if !ok || micros < 0 {
+		return claviger.Money{}, false
+	}
+	return claviger.Money{Micros: micros, Currency: Currency}, true
 }
 
 // Date is the day, as 2006-01-02, on which the built-in prices were collected.
@@ -105,7 +125,8 @@ func (p *Prices) Worst(model string, u claviger.Units) (claviger.Money, bool) {
 		return claviger.Money{}, false
 	}
 	for _, x := range u {
-		if x.Amount < 0 {
+		tool, isTool := x.Kind.Tool()
+		if _, priced := p.Tool(tool); x.Amount < 0 || isTool && !priced {
 			return claviger.Money{}, false
 		}
 	}
@@ -120,13 +141,15 @@ func (p *Prices) Worst(model string, u claviger.Units) (claviger.Money, bool) {
 	b.add(a.audio, max(text, price.AudioInput), in)
 	b.add(a.output, price.Output, out)
 	b.add(a.spoken, max(price.Output, price.AudioOutput), out)
+	b.addTools(p, u)
 	return b.with(&price, &a), true
 }
 
 // Cost is what a call cost that used u, rounded up. Reasoning is part of the
 // output, and cached input, images and sound part of the input. Amounts below 0
-// count as 0. It is false when the model has no price, or is paid by something
-// that is not among the units.
+// count as 0, and so do calls of tools without a price, which Worst refuses. It is
+// false when the model has no price, or is paid by something that is not among the
+// units.
 func (p *Prices) Cost(model string, u claviger.Units) (claviger.Money, bool) {
 	price, ok := p.Price(model)
 	if !ok || !price.covers(u) {
@@ -142,6 +165,7 @@ func (p *Prices) Cost(model string, u claviger.Units) (claviger.Money, bool) {
 	b.add(a.audio, cmp.Or(price.AudioInput, text), in)
 	b.add(a.output, price.Output, out)
 	b.add(a.spoken, cmp.Or(price.AudioOutput, price.Output), out)
+	b.addTools(p, u)
 	return b.with(&price, &a), true
 }
 
@@ -215,6 +239,17 @@ func (b *bill) add(amount, price int64, halves uint64) {
 	b.lo, carry = bits.Add64(b.lo, lo, 0)
 	b.hi, carry = bits.Add64(b.hi, hi, carry)
 	b.over = b.over || over || carry != 0
+}
+
+// addTools adds calls of hosted tools.
+func (b *bill) addTools(p *Prices, u claviger.Units) {
+	const million = 1_000_000
+	for _, x := range u {
+		if tool, ok := x.Kind.Tool(); ok {
+			price, _ := p.Tool(tool)
+			b.add(max(x.Amount, 0), min(price.Micros, math.MaxInt64/million)*million, 2)
+		}
+	}
 }
 
 // with adds what is no token and gives the sum.

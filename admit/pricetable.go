@@ -84,6 +84,20 @@ func table() map[string]Price {
 	}
 }
 
+// toolTable is what one call of a hosted tool costs beside its tokens, where the
+// provider has one price for it: searches on the web at that of the dearest models,
+// and running code at that of a container, which each call may need anew. Drawing
+// is paid by an image model's tokens, and what is asked of others by what they
+// take: neither has a price here.
+func toolTable() map[string]int64 {
+	return map[string]int64{
+		"web_search":         10_000,
+		"web_search_preview": 25_000,
+		"file_search":        2_500,
+		"code_interpreter":   30_000,
+	}
+}
+
 func flat(in, cached, out int64) Price { return Price{Input: in, CachedInput: cached, Output: out} }
 
 func long(in, cached, out int64) Price {

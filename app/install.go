@@ -241,8 +241,12 @@ func hasHTTPS(cfg *config.Config) bool {
 }
 
 func pricesOf(cfg *config.Config) *admit.Prices {
-	own := map[string]admit.Price{}
+	own, tools := map[string]admit.Price{}, map[string]int64{}
 	for _, p := range cfg.Prices {
+		if p.Call.Currency != "" {
+			tools[p.Model] = p.Call.Micros
+			continue
+		}
 		cached := p.Input.Micros
 		if p.CachedInput != nil {
 			cached = p.CachedInput.Micros
@@ -253,7 +257,7 @@ func pricesOf(cfg *config.Config) *admit.Prices {
 			Second: perSecond(microsOf(p.Minute)), Character: microsOf(p.Characters),
 		}
 	}
-	return admit.DefaultPrices().With(own)
+	return admit.DefaultPrices().With(own).WithTools(tools)
 }
 
 func microsOf(m *claviger.Money) int64 {

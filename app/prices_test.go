@@ -16,7 +16,17 @@ func TestPricesOfConfiguration(t *testing.T) {
 		{Model: "whisper-1", Minute: usd(60)},
 		{Model: "tts-1", Characters: usd(7)},
 		{Model: "all", Input: *usd(1), Output: *usd(2), ImageInput: usd(3), AudioInput: usd(4), AudioOutput: usd(5)},
+		{Model: "web_search", Call: *usd(8)},
+		{Model: "code_interpreter", Call: *usd(0)},
 	}})
+	for tool, want := range map[string]int64{"web_search": 8, "code_interpreter": 0, "file_search": 2500} {
+		if got, ok := p.Tool(tool); !ok || got.Micros != want || got.Currency != "USD" {
+			t.Errorf("%s: %v", tool, got)
+		}
+	}
+	if _, known := p.Tool("image_generation"); known {
+		t.Error("a price that nobody set")
+	}
 	if got, _ := p.Price("whisper-1"); got.Second != 1_000_000 {
 		t.Errorf("%+v", got)
 	}

@@ -14,7 +14,7 @@ import (
 func ownChecks() []Check {
 	return []Check{
 		checkListeners, checkProvider, checkStrangers, checkOnce, checkTokens, checkServiceKeys,
-		checkPlans, checkPlanNames, checkActions, checkLimits,
+		checkPlans, checkPlanNames, checkActions, checkLimits, checkPrices,
 	}
 }
 

@@ -358,9 +358,12 @@ type Proxy struct {
 	User, Metadata         string
 }
 
-// Price is what a model costs for each million tokens.
+// Price is what a model costs for each million tokens, or one call of a hosted tool.
 type Price struct {
-	Model  string
+	// Model is the name of the model, or of the tool.
+	Model string
+	// Call is for a call of the tool; a model has none.
+	Call   claviger.Money
 	Input  claviger.Money
 	Output claviger.Money
 	// CachedInput is nil where cached input costs what other input does.

@@ -242,8 +242,8 @@ func keepingFields() []field[Config] {
 		key("level", choice(logLevels...), func(l *Log) *string { return &l.Level }, "CLAVIGER_LOG overrides it.").def("info"),
 	)
 	return []field[Config]{
-		key("prices", &keyed[Price]{priceKind(), func(p *Price) *string { return &p.Model }, modelName()}, func(c *Config) *[]Price { return &c.Prices },
-			"Prices of models, beside and instead of those that the program knows."),
+		key("prices", &keyed[Price]{anyPrice(), func(p *Price) *string { return &p.Model }, modelName()}, func(c *Config) *[]Price { return &c.Prices },
+			"Prices of models, and of one call of a hosted tool as {web_search: 0.01 USD}, beside and instead of those that the program knows."),
 		key("state", directory("/var/lib/claviger"), func(c *Config) *string { return &c.State },
 			"The state directory. Without it, .claviger beside the configuration in development and /var/lib/claviger elsewhere."),
 		key("storage", storage, func(c *Config) *Storage { return &c.Storage }, "Where things are kept."),
@@ -251,6 +251,14 @@ func keepingFields() []field[Config] {
 		key("time_zone", timeZone(), func(c *Config) *string { return &c.TimeZone }, "The zone in which days and months begin.").def("UTC"),
 		key("log", log, func(c *Config) *Log { return &c.Log }, "How the log is written."),
 		key("check", maybe(checkingKind()), func(c *Config) **Checking { return &c.Check }, "What claviger check takes from this file. The gateway ignores it."),
+	}
+}
+
+// anyPrice is the price of a model, or an amount for a call of a hosted tool.
+func anyPrice() kind[Price] {
+	return &brief[Price, claviger.Money]{
+		object: priceKind(), short: money(), at: func(p *Price) *claviger.Money { return &p.Call },
+		plain: func(p Price) bool { return p.Call.Currency != "" },
 	}
 }
 

@@ -43,7 +43,7 @@ func (x *exchange) actionCall(c *caller, format streamFormat) (*admitted, *actio
 	if err != nil {
 		return nil, nil, err
 	}
-	call, err = bound.Write(d.Oblige, c.pseudonym, format != streamNone)
+	call, err = bound.Write(x.obligations(c, &d, &call), c.pseudonym, format != streamNone)
 	if err != nil {
 		return nil, nil, err
 	}

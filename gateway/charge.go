@@ -124,23 +124,9 @@ func (a *admitted) pass(call *claviger.Call) claviger.Authorized {
 
 // admit takes all charges at once, or none, and mints the pass for upstream.
 func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call) (*admitted, error) {
-	out := call.MaxOutput * max(call.Choices, 1)
-	units := mostOf(call, out)
-	w := worst{requests: 1, tokens: claviger.AddMicros(call.MaxInput, out)}
-	limits := [][]claviger.Limit{d.Limits, d.Shared, c.Limits, c.service, x.s.Total}
-	if call.NoModel {
-		units = units[:2]
-		units[0].Amount, units[1].Amount = 0, 0
-		w.tokens, w.money = 0, claviger.Money{Currency: admit.Currency}
-	} else if slices.ContainsFunc(limits, spends) || x.clientKnown && spends(x.s.PerIP) {
-		money, priced := x.s.Prices.Worst(call.Model, units)
-		if !priced {
-			return nil, &claviger.Error{
-				Code: claviger.CodeModelNotAllowed, Param: "model",
-				Err: errors.New("the model has no price for what this endpoint takes, and a money budget applies; set one under prices"),
-			}
-		}
-		w.money = money
+	units, w, err := x.worstOf(c, d, call)
+	if err != nil {
+		return nil, err
 	}
 	charges := make([]claviger.Charge, 0, len(d.Limits)+len(d.Shared)+len(c.Limits)+len(c.service)+len(x.s.perIPOthers)+len(x.s.Total))
 	charges = bind(charges, d.Limits, scopeUser, c.pseudonym, w)
@@ -169,10 +155,42 @@ func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call) (
 	}, nil
 }
 
+// worstOf is the most of everything that a call can use, and what that is in the
+// limits that it is charged to.
+func (x *exchange) worstOf(c *caller, d *claviger.Decision, call *claviger.Call) (claviger.Units, worst, error) {
+	out := call.MaxOutput * max(call.Choices, 1)
+	units := mostOf(call, out)
+	w := worst{requests: 1, tokens: claviger.AddMicros(units[0].Amount, out)}
+	switch {
+	case call.NoModel:
+		units = units[:2]
+		units[0].Amount, units[1].Amount = 0, 0
+		return units, worst{requests: 1, money: claviger.Money{Currency: admit.Currency}}, nil
+	case call.MaxToolCalls < 0 && x.takes(c, d, budgeted):
+		return nil, w, unbounded(call.Tools)
+	case !x.takes(c, d, spends):
+		return units, w, nil
+	}
+	tools, err := x.s.mostTools(call)
+	if err != nil {
+		return nil, w, err
+	}
+	units = append(units, tools...)
+	money, priced := x.s.Prices.Worst(call.Model, units)
+	if !priced {
+		return nil, w, &claviger.Error{
+			Code: claviger.CodeModelNotAllowed, Param: "model",
+			Err: errors.New("the model has no price for what this endpoint takes, and a money budget applies; set one under prices"),
+		}
+	}
+	w.money = money
+	return units, w, nil
+}
+
 // mostOf is the most of everything that a call is metered by.
 func mostOf(call *claviger.Call, output int64) claviger.Units {
 	u := make(claviger.Units, 2, 2+len(call.Extra))
-	u[0] = claviger.Unit{Kind: claviger.UnitInput, Amount: call.MaxInput}
+	u[0] = claviger.Unit{Kind: claviger.UnitInput, Amount: claviger.AddMicros(call.MaxInput, call.MaxFound)}
 	u[1] = claviger.Unit{Kind: claviger.UnitOutput, Amount: output}
 	return append(u, call.Extra...)
 }
@@ -186,6 +204,11 @@ func completed(u, most claviger.Units) claviger.Units {
 		}
 	}
 	return u
+}
+
+// takes reports whether one of the limits that a call is charged to is of a kind.
+func (x *exchange) takes(c *caller, d *claviger.Decision, kind func([]claviger.Limit) bool) bool {
+	return kind(d.Limits) || kind(d.Shared) || kind(c.Limits) || kind(c.service) || kind(x.s.Total) || x.clientKnown && kind(x.s.PerIP)
 }
 
 func spends(limits []claviger.Limit) bool {

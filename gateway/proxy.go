@@ -46,7 +46,7 @@ func (x *exchange) proxyCall(c *caller) (*admitted, *openai.Request, error) {
 	if err := x.checkOwner(c, &call, req); err != nil {
 		return nil, nil, err
 	}
-	call, err = req.Write(d.Oblige, c.pseudonym)
+	call, err = req.Write(x.obligations(c, &d, &call), c.pseudonym)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -45,5 +45,5 @@ func (r *Request) used(b *rebuild) claviger.Units {
 	if !b.reported {
 		return nil
 	}
-	return b.units
+	return b.withTools(r)
 }

@@ -56,7 +56,7 @@ var outputItem = aTyped(
 	),
 	aCall("function_call", "arguments"),
 	aCall("custom_tool_call", "input"),
-	aType("web_search_call",
+	toolType(calledWebSearch, aType("web_search_call",
 		answerMember{name: "id", is: aString, need: true, do: madeItem},
 		answerMember{name: "status", is: aText},
 		answerMember{name: "action", is: aTyped(
@@ -68,9 +68,9 @@ var outputItem = aTyped(
 			aType("open_page", answerMember{name: "url", is: aText}),
 			aType("find_in_page", answerMember{name: "url", is: aText}, answerMember{name: "pattern", is: aText}),
 		)},
-	),
+	)),
 	fileSearchCall,
-	aType("code_interpreter_call",
+	toolType(calledInterpreter, aType("code_interpreter_call",
 		answerMember{name: "id", is: aString, need: true, do: madeItem},
 		answerMember{name: "status", is: aText},
 		answerMember{name: "code", is: aText, fill: "null", do: text},
@@ -80,8 +80,8 @@ var outputItem = aTyped(
 			aType("logs", answerMember{name: "logs", is: aString, need: true}),
 			aType("image", answerMember{name: "url", is: aString, need: true}),
 		))},
-	),
-	aType("image_generation_call",
+	)),
+	toolType(calledImage, aType("image_generation_call",
 		answerMember{name: "id", is: aString, need: true, do: madeItem},
 		answerMember{name: "status", is: aText},
 		answerMember{name: "result", is: aText, fill: "null"},
@@ -91,7 +91,7 @@ var outputItem = aTyped(
 		answerMember{name: "size", is: aText},
 		answerMember{name: "revised_prompt", is: aText},
 		answerMember{name: "action", is: aText},
-	),
+	)),
 )
 
 // echoedTool is a tool as the caller brought it.

@@ -34,8 +34,10 @@ type Request struct {
 	obfuscation   jsonx.Value
 	tools         []broughtTool
 	search        search
-	own           own
-	background    bool
+	// forcedCalls says that max_tool_calls is to be written.
+	forcedCalls bool
+	own         own
+	background  bool
 	// body is the object that describes the body, nil for none.
 	body  *object
 	files []sentFile
@@ -170,6 +172,7 @@ func (r *Request) facts() {
 	for _, t := range r.tools {
 		r.call.Tools = append(r.call.Tools, t.kind)
 	}
+	r.call.MaxToolCalls = r.toolCalls()
 }
 
 // Call gives what the policy has to know. Its Body is nil.

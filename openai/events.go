@@ -53,11 +53,15 @@ func (e *Events) Append(dst []byte, f Frame) (out []byte, err error) {
 		return dst, &claviger.Error{Code: claviger.CodeUpstreamError, Err: errShape}
 	}
 	e.b.holes, e.b.lost, e.b.metered = e.b.holes[:0], false, false
+	e.b.called = [calledTools]int64{}
 	mark := len(dst)
 	if chat {
 		out, err = e.chunk(dst, v)
 	} else {
 		out, err = e.event(dst, v)
+	}
+	if e.b.metered {
+		e.b.units = e.b.withTools(e.req)
 	}
 	if err == nil && (e.b.keeping || e.done) {
 		e.req.note(&e.b, e.done)

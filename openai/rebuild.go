@@ -30,6 +30,8 @@ type answerType struct {
 	// found says that it tells of files: it comes back to those who asked for a
 	// search in stores of their own.
 	found bool
+	// called is the hosted tool of which this is a call, notCalled for none.
+	called calledTool
 }
 
 // answerObject lists what may come back of an object, in the order in which
@@ -100,6 +102,8 @@ type rebuild struct {
 	// text is what was counted of the last event.
 	text     []byte
 	sequence int64
+	// called counts the calls of hosted tools in the last event or answer.
+	called [calledTools]int64
 	// metered says that the last event or answer reported usage.
 	metered bool
 	// empty says that the last "choices" had no element.
@@ -179,8 +183,11 @@ func (b *rebuild) dict(c *jsonx.Cursor, each *answer) bool {
 
 // typed finds the member "type", which a second cursor reads ahead.
 func (b *rebuild) typed(c *jsonx.Cursor, types []answerType) bool {
-	if t := chooseType(*c, types); t != nil && (!t.found || b.own.search) {
-		return b.object(c, t.object)
+	if t := chooseType(*c, types); t != nil {
+		b.called[t.called]++
+		if !t.found || b.own.search {
+			return b.object(c, t.object)
+		}
 	}
 	c.Skip()
 	return false

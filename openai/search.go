@@ -1,8 +1,10 @@
 package openai
 
 import (
+	"slices"
 	"strconv"
 
+	"claviger.dev/claviger"
 	"claviger.dev/claviger/internal/jsonx"
 )
 
@@ -28,6 +30,42 @@ type search struct {
 	// calls is how many tool calls the caller allows, where said is set.
 	calls int64
 	said  bool
+}
+
+// mostFound is the most that a search on the web, or what code prints, adds to the
+// input in one call: the context in which the provider looks at it (OpenAI).
+const mostFound = 128_000
+
+// Hosted reports whether the provider runs tools of this kind, which it has a price
+// for, and not the caller.
+func Hosted(kind string) bool { return kind != "function" && kind != "custom" }
+
+// toolCalls is the most calls of hosted tools: negative where nobody said.
+func (r *Request) toolCalls() int64 {
+	switch {
+	case !slices.ContainsFunc(r.tools, func(t broughtTool) bool { return Hosted(t.kind) }):
+		return 0
+	case r.search.said:
+		return r.search.calls
+	case r.search.results > 0:
+		return 1
+	default:
+		return -1
+	}
+}
+
+// capTools asks for so many tool calls where the caller names no number. An endpoint
+// that takes none leaves them without a bound.
+func (r *Request) capTools(c *claviger.Call, limit int64) {
+	if c.MaxToolCalls < 0 && r.row.Name == EndpointResponses {
+		c.MaxToolCalls, r.forcedCalls = limit, true
+	}
+	finds := func(t broughtTool) bool {
+		return Hosted(t.kind) && t.kind != "file_search" && t.kind != "image_generation"
+	}
+	if slices.ContainsFunc(r.tools, finds) {
+		c.MaxFound = max(c.MaxToolCalls, 0) * mostFound
+	}
 }
 
 // foundBound bounds what searches bring to the input.
@@ -193,7 +231,7 @@ func foundType(name string, ms ...answerMember) answerType {
 	return t
 }
 
-var fileSearchCall = foundType("file_search_call",
+var fileSearchCall = toolType(calledFileSearch, foundType("file_search_call",
 	answerMember{name: "id", is: aString, need: true, do: madeItem},
 	answerMember{name: "status", is: aText},
 	answerMember{name: "queries", is: aStrings, fill: "[]"},
@@ -204,7 +242,7 @@ var fileSearchCall = foundType("file_search_call",
 		answerMember{name: "text", is: aText},
 		answerMember{name: "attributes", is: aVerbatim},
 	))},
-)
+))
 
 var echoedFileSearch = foundType("file_search",
 	answerMember{name: "vector_store_ids", is: aStrings, need: true},

@@ -63,6 +63,9 @@ func (r *Request) oblige(c *claviger.Call, o claviger.Obligation) error {
 		return nil
 	case claviger.ObligeMaxInput:
 		return r.capInput(c, o.Limit)
+	case claviger.ObligeToolCalls:
+		r.capTools(c, o.Limit)
+		return nil
 	case claviger.ObligeTools:
 		for _, t := range r.tools {
 			if !slices.Contains(o.Values, t.kind) {
@@ -97,6 +100,9 @@ func (r *Request) appendForced(b []byte, c *claviger.Call, safetyID string) []by
 	b = append(b, r.maxMember()...)
 	b = append(b, `":`...)
 	b = strconv.AppendInt(b, c.MaxOutput, 10)
+	if r.forcedCalls {
+		b = strconv.AppendInt(append(b, `,"max_tool_calls":`...), c.MaxToolCalls, 10)
+	}
 	b = append(b, `,"store":`...)
 	b = strconv.AppendBool(b, r.policy.Store)
 	if safetyID != "" {
