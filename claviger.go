@@ -168,6 +168,8 @@ const (
 	UnitAudioOutput UnitKind = "audio_output"
 	UnitSeconds     UnitKind = "seconds"
 	UnitCharacters  UnitKind = "characters"
+	// UnitToolCalls stands for the calls of all hosted tools together, in sums.
+	UnitToolCalls UnitKind = "tool_calls"
 )
 
 const toolCalls = "tool_calls."

@@ -64,6 +64,14 @@ func (e *Event) LogValue() slog.Value {
 		attrs = append(attrs, slog.Int64("input_tokens", e.Units.Get(UnitInput)),
 			slog.Int64("output_tokens", e.Units.Get(UnitOutput)), slog.Bool("estimated", e.Estimated))
 	}
+	for _, k := range []UnitKind{UnitImageInput, UnitAudioInput, UnitAudioOutput, UnitSeconds, UnitCharacters} {
+		if n := e.Units.Get(k); n > 0 {
+			attrs = append(attrs, slog.Int64(string(k), n))
+		}
+	}
+	if n := e.Units.ToolCalls(); n > 0 {
+		attrs = append(attrs, slog.Int64(string(UnitToolCalls), n))
+	}
 	if e.Cost.Currency != "" {
 		attrs = append(attrs, slog.Int64("cost_micros", e.Cost.Micros))
 	}

@@ -28,7 +28,8 @@ const metricsHead = `# Metrics
 
 const metricsTail = `
 ` + "`route`" + ` is the endpoint, or ` + "`action NAME`" + `, or ` + "`none`" + ` for what is no route. Tokens and cost are what was settled: reported by the provider,
-or estimated where a call broke off. ` + "`kind`" + ` is input, cached_input (part of input), output or reasoning (part of output).
+or as held where a call broke off. ` + "`kind`" + ` of tokens is input, cached_input, image_input, audio_input (parts of input), output, reasoning or audio_output (parts of
+output); of the rest it is seconds, characters, or tool_calls.TOOL.
 ` + "`method`" + ` is forward (good, refused, nobody: nobody has signed in) or human (proven, refused); the outcome is failed where the other server gave no
 good answer, and limited where it was not asked, because too much was asked in vain. Answers that are remembered are no questions.
 ` + "`reason`" + ` is full (the database was away for too long) or end (it was away when the gateway ended); limits hold all the same.
@@ -43,7 +44,7 @@ var description = regexp.MustCompile(`fqName: "([^"]*)", help: "([^"]*)".*variab
 func TestMetricsPage(t *testing.T) {
 	m := newMetrics()
 	page := metricsHead
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.first, m.tokens, m.cost, m.asked, m.usageLost, m.usageFailed} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.first, m.tokens, m.units, m.cost, m.asked, m.usageLost, m.usageFailed} {
 		descs := make(chan *prometheus.Desc, 8)
 		c.Describe(descs)
 		d := description.FindStringSubmatch((<-descs).String())

@@ -18,6 +18,7 @@ type metrics struct {
 	duration *prometheus.HistogramVec
 	first    *prometheus.HistogramVec
 	tokens   *prometheus.CounterVec
+	units    *prometheus.CounterVec
 	cost     *prometheus.CounterVec
 	asked    *prometheus.CounterVec
 
@@ -42,6 +43,9 @@ func newMetrics() *metrics {
 		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "claviger_tokens_total", Help: "Tokens by model and kind.",
 		}, []string{"model", "kind"}),
+		units: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "claviger_units_total", Help: "What is metered beside tokens, by model and kind.",
+		}, []string{"model", "kind"}),
 		cost: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "claviger_cost_total", Help: "Cost by model, in units of the currency.",
 		}, []string{"model", "currency"}),
@@ -55,7 +59,7 @@ func newMetrics() *metrics {
 			Name: "claviger_usage_failed_writes_total", Help: "Writes of the sums of usage that failed, each of which is tried again.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.first, m.tokens, m.cost, m.asked, m.usageLost, m.usageFailed,
+	m.registry.MustRegister(m.requests, m.duration, m.first, m.tokens, m.units, m.cost, m.asked, m.usageLost, m.usageFailed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -72,7 +76,11 @@ func (m *metrics) Record(_ context.Context, e *claviger.Event) error {
 		m.first.WithLabelValues(route).Observe(e.FirstByte.Seconds())
 	}
 	for _, u := range e.Units {
-		m.tokens.WithLabelValues(e.Model, string(u.Kind)).Add(float64(u.Amount))
+		into := m.tokens
+		if _, tool := u.Kind.Tool(); tool || u.Kind == claviger.UnitSeconds || u.Kind == claviger.UnitCharacters {
+			into = m.units
+		}
+		into.WithLabelValues(e.Model, string(u.Kind)).Add(float64(u.Amount))
 	}
 	if e.Cost.Currency != "" {
 		m.cost.WithLabelValues(e.Model, e.Cost.Currency).Add(float64(e.Cost.Micros) / 1e6)

@@ -74,6 +74,13 @@ func (c usageCommand) days() (from, to time.Time, err error) {
 
 var usageColumns = []string{"calls", "refused", "estimated", "input", "cached_input", "output", "reasoning"}
 
+// usageMore are what only some endpoints and tools are metered by. They stand
+// behind all other columns of a file, which keep their places, and in the table
+// where there are any.
+var usageMore = []claviger.UnitKind{
+	claviger.UnitImageInput, claviger.UnitAudioInput, claviger.UnitAudioOutput, claviger.UnitSeconds, claviger.UnitCharacters, claviger.UnitToolCalls,
+}
+
 // usageNumbers are the values of usageColumns.
 func usageNumbers(s claviger.UsageSum) []int64 {
 	return []int64{
@@ -84,12 +91,21 @@ func usageNumbers(s claviger.UsageSum) []int64 {
 
 func writeUsageTable(w io.Writer, by string, sums []claviger.UsageSum) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	head := strings.ReplaceAll(strings.Join(usageColumns, "\t"), "_", " ")
+	columns, more := slices.Clone(usageColumns), []claviger.UnitKind{}
+	for _, k := range usageMore {
+		if slices.ContainsFunc(sums, func(s claviger.UsageSum) bool { return s.Units.Get(k) > 0 }) {
+			columns, more = append(columns, string(k)), append(more, k)
+		}
+	}
+	head := strings.ReplaceAll(strings.Join(columns, "\t"), "_", " ")
 	fmt.Fprintf(t, "%s\t%s\tCOST\n", strings.ToUpper(by), strings.ToUpper(head))
 	for _, s := range sums {
 		fmt.Fprint(t, dash(printable(s.By)))
 		for _, n := range usageNumbers(s) {
 			fmt.Fprintf(t, "\t%d", n)
+		}
+		for _, k := range more {
+			fmt.Fprintf(t, "\t%d", s.Units.Get(k))
 		}
 		var cost []string
 		for _, m := range s.Cost {
@@ -115,6 +131,9 @@ func writeUsageCSV(w io.Writer, by string, sums []claviger.UsageSum) error {
 	for _, c := range currencies {
 		head = append(head, "cost_"+c)
 	}
+	for _, k := range usageMore {
+		head = append(head, string(k))
+	}
 	out := csv.NewWriter(w)
 	lines := [][]string{head}
 	for _, s := range sums {
@@ -124,6 +143,9 @@ func writeUsageCSV(w io.Writer, by string, sums []claviger.UsageSum) error {
 		}
 		for _, c := range currencies {
 			line = append(line, costIn(s.Cost, c))
+		}
+		for _, k := range usageMore {
+			line = append(line, strconv.FormatInt(s.Units.Get(k), 10))
 		}
 		lines = append(lines, line)
 	}
@@ -152,6 +174,12 @@ type usageJSON struct {
 	Output      int64      `json:"output"`
 	Reasoning   int64      `json:"reasoning"`
 	Cost        []costJSON `json:"cost"`
+	ImageInput  int64      `json:"image_input"`
+	AudioInput  int64      `json:"audio_input"`
+	AudioOutput int64      `json:"audio_output"`
+	Seconds     int64      `json:"seconds"`
+	Characters  int64      `json:"characters"`
+	ToolCalls   int64      `json:"tool_calls"`
 }
 
 type costJSON struct {
@@ -163,7 +191,13 @@ func writeUsageJSON(w io.Writer, by string, sums []claviger.UsageSum) error {
 	out := make([]usageJSON, 0, len(sums))
 	for _, s := range sums {
 		n := usageNumbers(s)
-		line := usageJSON{by, s.By, n[0], n[1], n[2], n[3], n[4], n[5], n[6], []costJSON{}}
+		line := usageJSON{
+			By: by, Name: s.By, Calls: n[0], Refused: n[1], Estimated: n[2], Input: n[3], CachedInput: n[4], Output: n[5], Reasoning: n[6],
+			Cost:       []costJSON{},
+			ImageInput: s.Units.Get(claviger.UnitImageInput), AudioInput: s.Units.Get(claviger.UnitAudioInput),
+			AudioOutput: s.Units.Get(claviger.UnitAudioOutput), Seconds: s.Units.Get(claviger.UnitSeconds),
+			Characters: s.Units.Get(claviger.UnitCharacters), ToolCalls: s.Units.Get(claviger.UnitToolCalls),
+		}
 		for _, m := range s.Cost {
 			line.Cost = append(line.Cost, costJSON{costIn(s.Cost, m.Currency), m.Currency})
 		}

@@ -68,7 +68,7 @@ func TestUsageAtTheEnd(t *testing.T) {
 
 var mixed = []claviger.UsageSum{
 	{By: "", Calls: 3, Refused: 3},
-	{By: "=cmd|' /C calc'!A0", Calls: 1, Units: claviger.Units{{Kind: claviger.UnitInput, Amount: 7}}, Cost: []claviger.Money{{Micros: 1_500_000, Currency: "EUR"}}},
+	{By: "=cmd|' /C calc'!A0", Calls: 1, Units: claviger.Units{{Kind: claviger.UnitInput, Amount: 7}, {Kind: claviger.UnitSeconds, Amount: 9}, {Kind: claviger.UnitToolCalls, Amount: 2}}, Cost: []claviger.Money{{Micros: 1_500_000, Currency: "EUR"}}},
 	{By: "a\x1b[31m\n\"b\"", Calls: 2, Estimated: 1, Cost: []claviger.Money{{Micros: 40, Currency: "EUR"}, {Micros: 2_000_001, Currency: "USD"}}},
 }
 
@@ -82,9 +82,9 @@ func TestUsageCSV(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"model calls refused estimated input cached_input output reasoning cost_EUR cost_USD",
-		" 3 3 0 0 0 0 0 0.000000 0.000000", "'=cmd|' /C calc'!A0 1 0 0 7 0 0 0 1.500000 0.000000",
-		"a\x1b[31m\n\"b\" 2 0 1 0 0 0 0 0.000040 2.000001",
+		"model calls refused estimated input cached_input output reasoning cost_EUR cost_USD image_input audio_input audio_output seconds characters tool_calls",
+		" 3 3 0 0 0 0 0 0.000000 0.000000 0 0 0 0 0 0", "'=cmd|' /C calc'!A0 1 0 0 7 0 0 0 1.500000 0.000000 0 0 0 9 0 2",
+		"a\x1b[31m\n\"b\" 2 0 1 0 0 0 0 0.000040 2.000001 0 0 0 0 0 0",
 	}
 	for i, line := range got {
 		if text := strings.Join(line, " "); text != want[i] {
@@ -106,6 +106,9 @@ func TestUsageTable(t *testing.T) {
 	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 	if len(lines) != 4 || strings.Contains(b.String(), "\x1b") {
 		t.Fatalf("%q", b.String())
+	}
+	if !strings.Contains(lines[0], "REASONING  SECONDS  TOOL CALLS  COST") || strings.Contains(lines[0], "IMAGE") {
+		t.Errorf("what was used is shown, and nothing else: %q", lines[0])
 	}
 	column := strings.Index(lines[0], "CALLS")
 	for i, n := range []string{"3", "1", "2"} {

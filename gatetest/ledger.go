@@ -29,6 +29,7 @@ func UsageLedger(t *testing.T, open OpenStore[Ledger], two func(t *testing.T) (a
 		{"sums", sums},
 		{"from and to", fromTo},
 		{"days", days},
+		{"units", units},
 		{"currencies", currencies},
 		{"erase and sweep", eraseAndSweep},
 		{"large numbers", largeNumbers},
@@ -159,6 +160,35 @@ func days(t *testing.T, s Ledger) {
 		record(t, s, event("ann", when, 1))
 	}
 	same(t, sum(t, s, claviger.UsageByDay), "2026-11-23: 2 calls, 2 in, 4 out, 6 USD\n2026-11-24: 2 calls, 2 in, 4 out, 6 USD\n2026-12-01: 1 calls, 1 in, 2 out, 3 USD\n")
+}
+
+// units: every kind has a sum of its own, and the calls of tools one together.
+func units(t *testing.T, s Ledger) {
+	kinds := []claviger.UnitKind{
+		claviger.UnitInput, claviger.UnitCachedInput, claviger.UnitOutput, claviger.UnitReasoning, claviger.UnitImageInput,
+		claviger.UnitAudioInput, claviger.UnitAudioOutput, claviger.UnitSeconds, claviger.UnitCharacters, claviger.ToolCalls("web_search"),
+	}
+	e := event("ann", morning, 0)
+	e.Units = nil
+	for i, k := range kinds {
+		e.Units = append(e.Units, claviger.Unit{Kind: k, Amount: 1 << i})
+	}
+	e.Units = append(e.Units, claviger.Unit{Kind: claviger.ToolCalls("file_search"), Amount: 1 << len(kinds)})
+	record(t, s, e, e)
+	record(t, s, e)
+	got := sum(t, s, claviger.UsageByUser)
+	if len(got) != 1 {
+		t.Fatalf("%v", got)
+	}
+	for i, k := range kinds {
+		want := int64(3 << i)
+		if _, isTool := k.Tool(); isTool {
+			k, want = claviger.UnitToolCalls, 3*(1<<i+1<<len(kinds))
+		}
+		if n := got[0].Units.Get(k); n != want {
+			t.Errorf("%s: %d, want %d", k, n, want)
+		}
+	}
 }
 
 func currencies(t *testing.T, s Ledger) {

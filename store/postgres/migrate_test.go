@@ -37,7 +37,7 @@ func TestMigrations(t *testing.T) {
 		t.Fatal(err)
 	}
 	sqldbtest.Migrations(t, sqldbtest.Engine{
-		Dialect: d, DB: db, Tables: `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'`,
+		Dialect: d, DB: db, Tables: `SELECT table_name || '.' || column_name FROM information_schema.columns WHERE table_schema = 'public'`,
 		Open: func(ctx context.Context) error {
 			s, err := Open(ctx, o)
 			if err == nil {

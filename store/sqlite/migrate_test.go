@@ -25,7 +25,7 @@ func TestMigrations(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	sqldbtest.Migrations(t, sqldbtest.Engine{
-		Dialect: dialect, DB: db, Tables: `SELECT name FROM sqlite_schema WHERE type = 'table'`,
+		Dialect: dialect, DB: db, Tables: `SELECT t.name || '.' || c.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'`,
 		Open: func(ctx context.Context) error {
 			s, err := Open(ctx, Options{Path: path})
 			if err == nil {

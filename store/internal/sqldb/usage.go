@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	usageWidth = 16
+	usageWidth = 8 + 3 + len(summedUnits) + 1
 	// textBytes is how much of a text of an event is kept, so that all of them
 	// together fit into an index of every engine.
 	textBytes = 256
@@ -49,21 +49,38 @@ func (r usageRow) compare(o usageRow) int {
 		cmp.Compare(r.model, o.model), cmp.Compare(r.currency, o.currency))
 }
 
-// usageCounts are calls, refused, estimated, input, cached_input, output,
-// reasoning and micros.
-type usageCounts [8]int64
+// usageCounts are calls, refused, estimated, the summed units and micros.
+type usageCounts [3 + len(summedUnits) + 1]int64
 
 func (c *usageCounts) add(e *claviger.Event) {
 	c[0]++
 	c[1] += number(e.Status >= 400)
 	c[2] += number(e.Estimated)
 	for i, kind := range summedUnits {
-		c[3+i] = capped(c[3+i], e.Units.Get(kind), mostUnits)
+		n := e.Units.Get(kind)
+		if kind == claviger.UnitToolCalls {
+			n = e.Units.ToolCalls()
+		}
+		c[3+i] = capped(c[3+i], n, mostUnits)
 	}
-	c[7] = capped(c[7], e.Cost.Micros, mostMicros)
+	c[3+len(summedUnits)] = capped(c[3+len(summedUnits)], e.Cost.Micros, mostMicros)
 }
 
-var summedUnits = [...]claviger.UnitKind{claviger.UnitInput, claviger.UnitCachedInput, claviger.UnitOutput, claviger.UnitReasoning}
+// summedUnits are the units that have a column, by the name of which they go.
+var summedUnits = [...]claviger.UnitKind{
+	claviger.UnitInput, claviger.UnitCachedInput, claviger.UnitOutput, claviger.UnitReasoning,
+	claviger.UnitImageInput, claviger.UnitAudioInput, claviger.UnitAudioOutput, claviger.UnitSeconds, claviger.UnitCharacters,
+	claviger.UnitToolCalls,
+}
+
+// unitColumns writes something for each column of units, with %[1]s for its name.
+func unitColumns(form, between string) string {
+	var out []string
+	for _, kind := range summedUnits {
+		out = append(out, fmt.Sprintf(form, kind))
+	}
+	return strings.Join(out, between)
+}
 
 // capped adds n to a sum that stays between nothing and most.
 func capped(sum, n, most int64) int64 { return min(sum+min(max(n, 0), most), most) }
@@ -113,11 +130,10 @@ func (e *Engine) AppendUsage(ctx context.Context, events []claviger.Event) error
 
 func addUsage(values string) string {
 	return `INSERT INTO claviger_usage AS t (day, pseudonym, realm, plan, endpoint, action, model, currency,
-		calls, refused, estimated, input, cached_input, output, reasoning, micros) VALUES ` + values + `
+		calls, refused, estimated, ` + unitColumns("%[1]s", ", ") + `, micros) VALUES ` + values + `
 		ON CONFLICT (day, pseudonym, realm, plan, endpoint, action, model, currency) DO UPDATE SET
 		calls = t.calls + excluded.calls, refused = t.refused + excluded.refused, estimated = t.estimated + excluded.estimated,
-		` + addCapped("input", mostUnits) + `, ` + addCapped("cached_input", mostUnits) + `, ` + addCapped("output", mostUnits) + `,
-		` + addCapped("reasoning", mostUnits) + `, ` + addCapped("micros", mostMicros)
+		` + unitColumns(addCapped("%[1]s", mostUnits), ", ") + `, ` + addCapped("micros", mostMicros)
 }
 
 func addCapped(column string, most int64) string {
@@ -161,9 +177,9 @@ var usageKeys = map[claviger.UsageBy]string{
 
 func usageQuery(key string) string {
 	return fmt.Sprintf(`SELECT %s AS k, currency, CAST(SUM(calls) AS BIGINT), CAST(SUM(refused) AS BIGINT), CAST(SUM(estimated) AS BIGINT),
-		CAST(SUM(input) AS BIGINT), CAST(SUM(cached_input) AS BIGINT), CAST(SUM(output) AS BIGINT), CAST(SUM(reasoning) AS BIGINT),
-		CAST(SUM(micros / %[2]d) AS BIGINT), CAST(SUM(micros %% %[2]d) AS BIGINT)
-		FROM claviger_usage WHERE day >= $1 AND day <= $2 GROUP BY %[1]s, currency ORDER BY k, currency`, key, int64(microsPart))
+		%[3]s, CAST(SUM(micros / %[2]d) AS BIGINT), CAST(SUM(micros %% %[2]d) AS BIGINT)
+		FROM claviger_usage WHERE day >= $1 AND day <= $2 GROUP BY %[1]s, currency ORDER BY k, currency`,
+		key, int64(microsPart), unitColumns("CAST(SUM(%[1]s) AS BIGINT)", ", "))
 }
 
 // SumUsage sums the calls that began on the days from that of from to that of
@@ -196,11 +212,14 @@ func addSum(rows *sql.Rows, out []claviger.UsageSum, by claviger.UsageBy) ([]cla
 	var key, currency string
 	var day, calls, refused, estimated, parts, rest int64
 	var units [len(summedUnits)]int64
-	into := any(&key)
+	into := []any{&key, &currency, &calls, &refused, &estimated}
 	if by == claviger.UsageByDay {
-		into = &day
+		into[0] = &day
 	}
-	if err := rows.Scan(into, &currency, &calls, &refused, &estimated, &units[0], &units[1], &units[2], &units[3], &parts, &rest); err != nil {
+	for i := range units {
+		into = append(into, &units[i])
+	}
+	if err := rows.Scan(append(into, &parts, &rest)...); err != nil {
 		return nil, err
 	}
 	if by == claviger.UsageByDay {

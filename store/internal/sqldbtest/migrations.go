@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,10 @@ import (
 )
 
 // Newest is the version of the newest schema.
-const Newest = 2
+const Newest = 3
+
+// withUsage is the version that first keeps sums of usage.
+const withUsage = 2
 
 // Engine is what the tests have to know about one.
 type Engine struct {
@@ -22,7 +26,7 @@ type Engine struct {
 	DB      *sql.DB
 	// Open opens the same database as a program does, and closes it.
 	Open func(ctx context.Context) error
-	// Tables lists the names of all tables.
+	// Tables lists all columns of all tables, as "table.column".
 	Tables string
 }
 
@@ -60,12 +64,31 @@ func Migrations(t *testing.T, e Engine) {
 			t.Fatalf("to version %d: %v", v, err)
 		}
 	}
+	row := func(v int64) string {
+		if v < withUsage {
+			return ""
+		}
+		var calls, input int64
+		if err := e.DB.QueryRowContext(t.Context(), `SELECT calls, input FROM claviger_usage`).Scan(&calls, &input); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(calls, " ", input)
+	}
 	at := map[int64][]string{}
 	for v := int64(0); v <= Newest; v++ {
 		to(v)
+		if v == withUsage {
+			if _, err := e.DB.ExecContext(t.Context(), `INSERT INTO claviger_usage (day, pseudonym, realm, plan, endpoint, action, model, currency,
+				calls, refused, estimated, input, cached_input, output, reasoning, micros) VALUES (1, 'p', '', '', '', '', '', '', 3, 0, 0, 7, 0, 0, 0, 0)`); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := row(v); v >= withUsage && got != "3 7" {
+			t.Errorf("at version %d what was used is %s", v, got)
+		}
 		at[v] = e.tables(t)
 		if v > 0 && slices.Equal(at[v], at[v-1]) {
-			t.Errorf("version %d makes no table: the way back would prove nothing", v)
+			t.Errorf("version %d makes no table and no column: the way back would prove nothing", v)
 		}
 		for _, name := range at[v] {
 			if !strings.HasPrefix(name, "claviger_") {
@@ -75,6 +98,9 @@ func Migrations(t *testing.T, e Engine) {
 	}
 	for v := int64(Newest - 1); v >= 0; v-- {
 		to(v)
+		if got := row(v); v >= withUsage && got != "3 7" {
+			t.Errorf("back at version %d what was used is %s", v, got)
+		}
 		if got := e.tables(t); !slices.Equal(got, at[v]) {
 			t.Errorf("back at version %d there are %v, want %v", v, got, at[v])
 		}
