@@ -158,6 +158,9 @@ func (in *Interp) ordered(op string, l, r *Value) *Value {
 // child is a part of an input.
 func (in *Interp) child(v *Value, name string) *Value {
 	c := &Value{}
+	if !in.asked() {
+		return c
+	}
 	for _, id := range v.Inputs {
 		k := in.run.input(id, name, in.run.Inputs[id].Kind, in.run.Inputs[id].At)
 		c.Inputs = union(c.Inputs, []int{k})

@@ -8,8 +8,8 @@ func (c *call) who() *Value {
 	return &Value{Bits: Session, T: fact(FactAuth)}
 }
 
-// asked is who, where the answer has to be waited for.
-func (c *call) asked() *Value { return c.who().promise(Facts{}) }
+// session is who, where the answer has to be waited for.
+func (c *call) session() *Value { return c.who().promise(Facts{}) }
 
 // proven says that the call would have thrown.
 func (c *call) proven() *Value {
@@ -30,7 +30,7 @@ func (c *call) guards(pkg, path string) (*Value, bool) {
 		return c.supabase(last)
 	case pkg == "better-auth" || strings.HasPrefix(pkg, "better-auth/"):
 		if last == "getSession" {
-			return c.asked(), true
+			return c.session(), true
 		}
 	case pkg == "iron-session":
 		if last == "getIronSession" || last == "getServerActionIronSession" {
@@ -77,7 +77,7 @@ func (c *call) guards(pkg, path string) (*Value, bool) {
 func (c *call) authjs(pkg, path, last string) (*Value, bool) {
 	switch last {
 	case "getServerSession", "unstable_getServerSession", "getToken", "getSession":
-		return c.asked(), true
+		return c.session(), true
 	case "default":
 		if pkg == "next-auth/middleware" {
 			return &Value{Kind: Response, Status: 307, F: impossible}, true
@@ -100,7 +100,7 @@ func (c *call) authjs(pkg, path, last string) (*Value, bool) {
 		if c.arg(0).Kind == Outside && strings.HasPrefix(c.arg(0).Str, "request#") {
 			return c.authorized(), true
 		}
-		return c.asked(), true
+		return c.session(), true
 	}
 	_ = path
 	return nil, false
@@ -154,7 +154,7 @@ func (c *call) clerk(path, last string) (*Value, bool) {
 		c.in.guard(c.place(), "")
 		return c.clerkAuth(), true
 	case "currentUser", "verifyToken", "authenticateRequest":
-		return c.asked(), true
+		return c.session(), true
 	case "protect":
 		return c.proven(), true
 	case "requireAuth":

@@ -247,7 +247,7 @@ func (c *call) cut() *Value {
 		c.st.facts = c.st.facts.and(Facts{})
 		out := *v
 		out.Inputs = nil
-		if len(v.Inputs) > 0 {
+		if len(v.Inputs) > 0 && c.in.asked() {
 			// A piece of bounded length: an input of its own that is capped.
 			for _, id := range v.Inputs {
 				k := c.in.run.input(id, "(cut)", c.in.run.Inputs[id].Kind, c.in.run.Inputs[id].At)

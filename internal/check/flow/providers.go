@@ -16,7 +16,7 @@ var clients = []string{
 
 // verbs are the methods by which clients ask.
 var verbs = []string{
-	"create", "createAndPoll", "createAndRun", "createAndRunPoll", "createAndRunStream", "createAndStream", "stream", "parse", "generate", "edit", "runTools", "createVariation", "generateContent", "generateContentStream",
+	"create", "createAndPoll", "createAndRun", "createAndRunPoll", "createAndRunStream", "createAndStream", "submitToolOutputsStream", "submitToolOutputsAndPoll", "stream", "parse", "generate", "edit", "runTools", "createVariation", "generateContent", "generateContentStream",
 	"sendMessage", "sendMessageStream", "run", "chat", "complete", "chatStream", "createChatCompletion", "createCompletion", "createEmbedding", "createImage", "getChatCompletions", "getCompletions", "streamChatCompletions",
 	"getEmbeddings", "getImages", "textGeneration", "chatCompletion", "chatCompletionStream", "invoke", "call", "batch", "predict", "streamEvents", "query", "embedQuery", "embedDocuments", "transcribe", "textToImage", "subscribe", "embed", "embedContent", "submitToolOutputs", "send", "generateImages", "predictMessages", "asResponse", "convert", "generateImage",
 }
@@ -29,7 +29,22 @@ var aiFunctions = []string{
 // IsClient reports whether a package calls providers.
 func IsClient(pkg string) bool {
 	return slices.Contains(clients, pkg) || strings.HasPrefix(pkg, "@ai-sdk/") && pkg != "@ai-sdk/react" && pkg != "@ai-sdk/vue" && pkg != "@ai-sdk/svelte" && pkg != "@ai-sdk/rsc" && pkg != "@ai-sdk/provider" && pkg != "@ai-sdk/provider-utils" && pkg != "@ai-sdk/ui-utils" && pkg != "@ai-sdk/solid" && pkg != "@ai-sdk/angular" ||
-		strings.HasPrefix(pkg, "@langchain/") || strings.HasPrefix(pkg, "langchain") || strings.HasPrefix(pkg, "openai/")
+		strings.HasPrefix(pkg, "@langchain/") || strings.HasPrefix(pkg, "langchain")
+}
+
+// makesModel reports whether what a package of LangChain calls so is a model,
+// and no message, prompt or parser.
+func makesModel(pkg, name string) bool {
+	if !strings.Contains(pkg, "langchain") {
+		return true
+	}
+	switch {
+	case strings.Contains(name, "Prompt"), strings.Contains(name, "Message"), strings.Contains(name, "Parser"), strings.Contains(name, "History"), strings.Contains(name, "Splitter"):
+		return false
+	case strings.HasPrefix(name, "Chat"), strings.HasSuffix(name, "Embeddings"), strings.HasSuffix(name, "LLM"), name == "OpenAI", name == "AzureOpenAI", name == "initChatModel", name == "DallEAPIWrapper":
+		return true
+	}
+	return false
 }
 
 var hosts = []string{
@@ -42,7 +57,16 @@ var paths = []string{"/chat/completions", "/v1/responses", "/v1/messages", "/v1/
 // ProviderURL reports whether a URL, with NUL where nothing is known, is one of
 // a provider.
 func ProviderURL(u string) bool {
-	if guardedURL(u) || strings.Contains(u, "/realtime") || strings.HasSuffix(u, "/models") {
+	for one := range strings.SplitSeq(u, "|") {
+		if providerURL(one) {
+			return true
+		}
+	}
+	return false
+}
+
+func providerURL(u string) bool {
+	if guardedURL(u) || strings.Contains(u, "/realtime") || strings.HasSuffix(strings.TrimRight(u, "\x00/"), "/models") || strings.Contains(u, "/models?") {
 		return false
 	}
 	for _, h := range hosts {
@@ -88,7 +112,7 @@ func (c *call) providers(pkg, path string) (*Value, bool) {
 		return c.aiOther(last)
 	}
 	client := IsClient(pkg)
-	if client && (c.new || strings.HasPrefix(pkg, "@ai-sdk/") || c.recv == nil || strings.HasPrefix(last, "create") && strings.Count(path, ".") == 0 || last == "initChatModel") && !strings.Contains(path, "!") {
+	if client && (c.new || strings.HasPrefix(pkg, "@ai-sdk/") || c.recv == nil || strings.HasPrefix(last, "create") && strings.Count(path, ".") == 0 || last == "initChatModel") && !strings.Contains(path, "!") && makesModel(pkg, last) {
 		return c.client(pkg, path, last), true
 	}
 	held := c.fn.Bits&Model != 0 || c.recv != nil && c.recv.Bits&Model != 0
@@ -96,7 +120,11 @@ func (c *call) providers(pkg, path string) (*Value, bool) {
 		held = held || a.Bits&Model != 0 && strings.Contains(pkg, "langchain")
 	}
 	if (held || client && deep(&Value{Items: c.args}).Bits&Model != 0) && slices.Contains(verbs, last) {
-		return c.provider(pkg+"."+last, c.recv, c.arg(0)), true
+		v := c.provider(pkg+"."+last, c.recv, c.arg(0))
+		if c.recv != nil && (strings.Contains(c.recv.Str, "pipe(") || strings.Contains(c.recv.Str, "withStructuredOutput") || strings.Contains(c.recv.Str, "RunnableSequence")) {
+			v.Bits = v.Bits&^Raw | Output // what a parser has made of it
+		}
+		return v, true
 	}
 	if held && (strings.Contains(pkg, "langchain") || last == "getGenerativeModel" || last == "withOptions" || last == "startChat" || last == "pipe" || last == "bindTools" || last == "withStructuredOutput" || strings.HasPrefix(pkg, "@ai-sdk/") || pkg == "llamaindex") || client && deep(&Value{Items: c.args}).Bits&Model != 0 {
 		v := *c.foreign(pkg)

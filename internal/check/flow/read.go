@@ -151,6 +151,9 @@ func part(o *Value, name string) *Value {
 		case "body":
 			v.Bits |= Raw
 		}
+		if n := strings.ToLower(name); strings.HasSuffix(n, "tokens") || strings.HasSuffix(n, "usage") || strings.HasSuffix(n, "tokendetails") || strings.HasSuffix(n, "tokens_details") {
+			v.Bits &^= Output
+		}
 	}
 	if v.Bits&Whole != 0 && name != "headers" && name != "body" && name != "env" {
 		v.Bits &^= Whole

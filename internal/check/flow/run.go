@@ -232,8 +232,15 @@ func (in *Interp) Sweep(m *Module) *Run {
 	return r
 }
 
+// asked reports whether somebody asks: what the top of a module does has no
+// caller, and outlives the run that happens to evaluate it.
+func (in *Interp) asked() bool { return in.run != nil && in.quiet == 0 }
+
 // Body is an input that a caller sends.
 func (in *Interp) Body(name string, kind InputKind, at Place) *Value {
+	if !in.asked() {
+		return &Value{}
+	}
 	id := in.run.input(-1, name, kind, at)
 	v := &Value{Inputs: []int{id}, T: factChecked(id)}
 	if credName(name) {

@@ -215,7 +215,7 @@ func (c *call) parsing(last string) (*Value, bool) {
 // described is what holds of inputs that a schema has passed.
 func (in *Interp) described(s *Schema, ids []int, depth int) Facts {
 	var f Facts
-	if s == nil || s.Any || depth > 6 || in.run == nil {
+	if s == nil || s.Any || depth > 6 || !in.asked() {
 		return f
 	}
 	for _, id := range ids {
@@ -243,10 +243,34 @@ func (in *Interp) described(s *Schema, ids []int, depth int) Facts {
 	if len(s.Alt) > 0 {
 		all := impossible
 		for _, a := range s.Alt {
-			all = all.or(in.described(a, ids, depth+1))
+			all = all.or(in.described(a, ids, depth+1).and(in.lacking(s, a, ids)))
 		}
 		if !all.impossible {
 			f = f.and(all)
+		}
+	}
+	return f
+}
+
+// lacking is what holds of the fields that one alternative has not: where it
+// holds they are not there.
+func (in *Interp) lacking(s, a *Schema, ids []int) Facts {
+	var f Facts
+	if a == nil || a.Props == nil {
+		return f
+	}
+	for _, other := range s.Alt {
+		if other == nil {
+			continue
+		}
+		for _, k := range sortedKeys(other.Props) {
+			if _, ok := a.Props[k]; ok {
+				continue
+			}
+			for _, id := range ids {
+				kid := in.run.input(id, k, in.run.Inputs[id].Kind, in.run.Inputs[id].At)
+				f = f.and(factChecked(kid)).and(factCapped(kid))
+			}
 		}
 	}
 	return f

@@ -178,6 +178,12 @@ func (v *Value) answers() (yes, no Facts) {
 	return impossible, Facts{}
 }
 
+// Answers reports whether a value is an answer, or one on some ways: what stands
+// in it was told when it was made.
+func (v *Value) Answers() bool {
+	return v.Kind == Response || v.answer != nil && !v.answer[0].impossible
+}
+
 // Place is a node in a module.
 type Place struct {
 	Module *Module

@@ -130,7 +130,7 @@ func (c *call) requests(pkg, path string) (*Value, bool) {
 		return &Value{Kind: Outside, Str: "request#req.headers", Bits: Whole, F: impossible}, true
 	case pkg == "next/headers" && path == "cookies":
 		return &Value{Kind: Outside, Str: "request#req.cookies", F: impossible}, true
-	case pkg == "h3" || pkg == "global" && (path == "readBody" || path == "getQuery" || path == "getHeader" || path == "getRouterParam" || path == "getRequestIP" || path == "getCookie" || path == "readValidatedBody"):
+	case pkg == "h3" || pkg == "global" && (path == "readBody" || path == "getQuery" || path == "getHeader" || path == "getRouterParam" || path == "getRequestIP" || path == "getCookie" || path == "readValidatedBody" || strings.HasSuffix(path, "ventHandler")):
 		return c.nitro(path)
 	case pkg == "@vercel/functions" && path == "ipAddress" || path == "ipAddress" && strings.HasPrefix(pkg, "@vercel"):
 		return &Value{Bits: HostSet}, true
@@ -175,6 +175,15 @@ func (c *call) requests(pkg, path string) (*Value, bool) {
 func (c *call) nitro(path string) (*Value, bool) {
 	in := c.in
 	switch path {
+	case "defineEventHandler", "eventHandler", "defineLazyEventHandler", "lazyEventHandler", "defineCachedEventHandler", "cachedEventHandler":
+		f := c.arg(0)
+		if f.Kind == Record {
+			f = in.property(f, "handler")
+		}
+		if f.Kind == Function && strings.Contains(path, "azyEventHandler") {
+			return in.invoke(f.Fn, nil, nil, c.st.fork(Facts{}), c.node), true
+		}
+		return f, true
 	case "readBody", "readFormData", "readRawBody", "readMultipartFormData":
 		return in.Body("body", Body, c.place()), true
 	case "readValidatedBody":
@@ -201,6 +210,9 @@ func header(name string, in *Interp, at Place) *Value {
 	weak := fact(FactWeakAuth)
 	switch {
 	case n == "content-length":
+		if !in.asked() {
+			return &Value{}
+		}
 		id := in.run.input(-1, "content-length", Context, at)
 		v := &Value{Inputs: []int{id}}
 		for i, x := range in.run.Inputs {

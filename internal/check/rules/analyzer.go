@@ -70,7 +70,12 @@ var extensions = map[string]bool{
 }
 
 // Analyze implements report.Analyzer.
-func (a *Analyzer) Analyze(ctx context.Context, p *report.Project, tell func(report.Finding)) (report.Coverage, error) {
+func (a *Analyzer) Analyze(ctx context.Context, p *report.Project, tell func(report.Finding)) (_ report.Coverage, err error) {
+	defer func() {
+		if r := recover(); r != nil { // a mistake of ours in one project must not hide what the other rooms found
+			err = fmt.Errorf("a mistake of the check ended it: %v", r)
+		}
+	}()
 	pool, err := worker.New(a.Worker)
 	if err != nil {
 		return report.Coverage{}, err

@@ -17,7 +17,7 @@ func (p *project) answers(h handler, r *flow.Run) {
 		}
 	}
 	for _, ret := range r.Returns {
-		if ret.Value != nil && ret.Value.Kind != flow.Response {
+		if ret.Value != nil && !ret.Value.Answers() {
 			p.answer(ret.Value, at(ret.Place, ""))
 		}
 	}

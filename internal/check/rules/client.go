@@ -205,6 +205,9 @@ func (p *project) needsServer(t *facts.Node) (string, *facts.Node) {
 		if s.Is(facts.Import) && s.Str == "server-only" {
 			return "is marked server-only", s
 		}
+		if s.Is(facts.Import) && strings.HasPrefix(s.Str, "@t3-oss/env-") {
+			return "", nil // made to be imported on both sides, and refuses to give the server's part to browsers
+		}
 	}
 	for _, v := range variables(t) {
 		if v.secret && v.prefix == "" {

@@ -34,6 +34,9 @@ func (p *project) handled(in *flow.Interp, h handler, r *flow.Run, done map[*fac
 	}
 	p.stats.guarded++
 	signedIn := p.authentication(in, h, r, spends)
+	if h.unused {
+		return
+	}
 	p.limits(h, r, spends, signedIn)
 	p.inputs(h, r, spends)
 	p.answers(h, r)
@@ -290,9 +293,6 @@ func (p *project) limits(h handler, r *flow.Run, spends []flow.Event, signedIn b
 	sev := report.SeverityHigh
 	if signedIn {
 		sev = report.SeverityMedium
-	}
-	if h.unused {
-		sev = report.SeverityLow
 	}
 	if bare == nil {
 		p.keys(h, r)
