@@ -2,6 +2,7 @@ import type { Options } from './gateway.js';
 import { forward } from './route.js';
 
 interface Incoming extends AsyncIterable<Uint8Array> {
+  complete: boolean;
   method?: string | undefined;
   url?: string | undefined;
   headers: Record<string, string | string[] | undefined>;
@@ -38,7 +39,8 @@ export function createPagesHandler(options: Options = {}): PagesHandler {
     });
     const below = Object.values(req.query).find(Array.isArray)?.length ?? 0;
     const answer = await forward(toRequest(req, gone.signal), below, options);
-    res.writeHead(answer.status, Object.fromEntries(answer.headers));
+    // The rest of a body that was refused early is not waited for.
+    res.writeHead(answer.status, { ...Object.fromEntries(answer.headers), ...(!req.complete && !answer.ok && { connection: 'close' }) });
     try {
       for await (const chunk of answer.body ?? []) {
         if (!res.write(chunk) && !gone.signal.aborted) await new Promise<void>((go) => { res.once('drain', go); res.once('close', go); });
@@ -63,7 +65,7 @@ function toRequest(req: Incoming, signal: AbortSignal): Request {
   return new Request(new URL(req.url ?? '/', 'http://app.invalid'), { method, headers, signal, body, ...(body && { duplex: 'half' }) } as RequestInit);
 }
 
-/** Reads the request as fast as it is sent on. */
+/** Reads the request as fast as it is sent on. What nobody wants is left to Node: to end the iterator would end the connection, answer and all. */
 function source(req: Incoming): UnderlyingDefaultSource<Uint8Array> {
   const chunks = req[Symbol.asyncIterator]();
   return {
@@ -71,9 +73,6 @@ function source(req: Incoming): UnderlyingDefaultSource<Uint8Array> {
       const { value, done } = await chunks.next();
       if (done) controller.close();
       else controller.enqueue(value);
-    },
-    async cancel() {
-      await chunks.return?.();
     },
   };
 }
