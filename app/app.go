@@ -69,6 +69,7 @@ func (e Environment) Lookup(name string) (string, bool) {
 // cli is the command line.
 type cli struct {
 	Serve      serveCommand      `cmd:"" help:"Run the gateway."`
+	Dev        devCommand        `cmd:"" help:"Run the gateway in development, with the app's own dev command beside it."`
 	Demo       demoCommand       `cmd:"" help:"Run gateway, simulated OpenAI and a demo page on loopback, with no set-up."`
 	Check      checkCommand      `cmd:"" help:"Check a project, a build output or a deployed site for ways by which the key leaks."`
 	Config     configCommand     `cmd:"" help:"Check, print or describe the configuration."`
@@ -178,6 +179,9 @@ func crashed(env Environment, cause any) int {
 
 func report(env Environment, err error) int {
 	code := exitRefused
+	if x, ok := errors.AsType[quietExit](err); ok {
+		return x.code
+	}
 	if x, ok := errors.AsType[*exitError](err); ok {
 		code = x.code
 	}

@@ -66,6 +66,8 @@ func (b *builder) authenticator(at string, a config.Authenticator) (claviger.Aut
 		return b.forward(a.Forward)
 	case a.Anonymous != nil:
 		return b.anonymous(at, a.Anonymous)
+	case a.DevUser != nil:
+		return b.devUser(a.DevUser)
 	}
 	return nil, errors.New("this authenticator is not available in this version")
 }

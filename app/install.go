@@ -39,6 +39,8 @@ type installation struct {
 	tickets  *ticket.Authenticator
 	sessions *authjs.Authenticator
 	issuers  []*jwt.Authenticator
+	// devUser is nil where nobody signs in by a click.
+	devUser *devUser
 	// idlers are the outbound clients.
 	idlers  []idler
 	proofs  *anonymous.Proofs

@@ -19,6 +19,8 @@ const defaultConfig = "claviger.yaml"
 type source struct {
 	path string
 	text []byte
+	// development says that it is for development alone.
+	development bool
 }
 
 // locate finds the configuration file: the flag, CLAVIGER_CONFIG, or
@@ -43,7 +45,7 @@ func (s source) read() ([]byte, error) {
 	}
 	data, err := os.ReadFile(s.path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there is no configuration at %s; name one with --config, or see it work with 'claviger demo'", s.path)
+		return nil, fmt.Errorf("there is no configuration at %s; write one with 'claviger init', name one with --config, or see it work with 'claviger demo'", s.path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the configuration cannot be read: %w", err)
@@ -57,7 +59,11 @@ func (s source) load(env Environment) (*config.Config, error) {
 	if err != nil {
 		return nil, badUsage(err)
 	}
-	c, err := config.Load(filepath.Base(s.path), data, env.Lookup,
+	load := config.Load
+	if s.development {
+		load = config.LoadDevelopment
+	}
+	c, err := load(filepath.Base(s.path), data, env.Lookup,
 		config.Supported(available), config.Environ(env.Vars), conditions, priced)
 	if err != nil {
 		return nil, badUsage(err)
@@ -69,7 +75,7 @@ func (s source) load(env Environment) (*config.Config, error) {
 // may ask for.
 func available(feature string) bool {
 	switch feature {
-	case "auth.authjs", "auth.jwt", "auth.better-auth", "auth.iron-session", "auth.ticket", "auth.service", "auth.forward", "auth.anonymous", "auth.anonymous.human",
+	case "auth.authjs", "auth.jwt", "auth.better-auth", "auth.iron-session", "auth.ticket", "auth.service", "auth.forward", "auth.anonymous", "auth.anonymous.human", "auth.dev-user",
 		"storage.database.sqlite", "storage.database.memory", "storage.database.postgres", "storage.limits.memory", "storage.limits.redis", "storage.when_limits_fail",
 		"proxy.store", "proxy.background":
 		return true

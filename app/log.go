@@ -18,7 +18,9 @@ type logOutput struct {
 	w io.Writer
 	// trip is asked for at each line, so that a reload's secrets are known.
 	trip func() *redact.Tripwire
-	next atomic.Pointer[slog.Handler]
+	// people says to write text for somebody who watches, in development.
+	people bool
+	next   atomic.Pointer[slog.Handler]
 }
 
 // newLogger makes the process's log, in the form that a configuration without
@@ -37,8 +39,11 @@ func (o *logOutput) set(c config.Log) {
 	}
 	options := &slog.HandlerOptions{Level: level}
 	var h slog.Handler = slog.NewTextHandler(o.w, options)
-	if c.Format == "json" {
+	switch {
+	case c.Format == "json":
 		h = slog.NewJSONHandler(o.w, options)
+	case o.people:
+		h = &watchedLog{w: o.w, level: level}
 	}
 	o.next.Store(&h)
 }

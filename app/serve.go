@@ -11,12 +11,14 @@ import (
 	"net/netip"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 
 	"claviger.dev/claviger/authn/ticket"
 	"claviger.dev/claviger/block"
+	"claviger.dev/claviger/config"
 	"claviger.dev/claviger/gateway"
 	"claviger.dev/claviger/internal/netx"
 	"claviger.dev/claviger/keys"
@@ -31,8 +33,11 @@ func (c serveCommand) Run(ctx context.Context, env Environment) error {
 	if err != nil {
 		return err
 	}
-	return s.run(ctx, s.gateway)
+	return s.run(ctx, s.public())
 }
+
+// public is what the public listener serves.
+func (s *running) public() http.Handler { return devUserPages{s} }
 
 // running is a gateway with its servers.
 type running struct {
@@ -52,6 +57,9 @@ type running struct {
 	shared *sharedUses
 	blocks *block.Board
 	limits *limits
+	// both says to listen on loopback in both families of addresses, since
+	// localhost is either.
+	both bool
 	// retired are the clients of the installation before; reloads alone use it.
 	retired []idler
 
@@ -68,6 +76,8 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 		s.bounds = *env.bounds
 	}
 	s.log, s.output = newLogger(env.Stderr, s.tripwire)
+	s.output.people = src.development
+	s.output.set(config.Log{})
 	// net/http writes what a provider sent unasked to the standard logger.
 	slog.SetDefault(s.log)
 	pool := keys.NewPool(keys.PoolOptions{Changed: s.keyChanged}, nil)
@@ -157,15 +167,21 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 		_ = front.Close()
 		return badUsage(err)
 	}
-	if s.installed().tls != nil {
-		front = tls.NewListener(front, s.tlsConfig())
+	fronts, err := s.fronts(ctx, front)
+	if err != nil {
+		_, _ = front.Close(), back.Close()
+		return badUsage(err)
 	}
 	s.installed().fetchKeys(ctx)
 	for _, n := range s.installed().notes {
 		s.log.Warn(n)
 	}
 	s.tellProblems(ctx)
-	s.log.Info("listening", "public", front.Addr().String(), "admin", back.Addr().String(), "environment", cfg.Environment)
+	level := slog.LevelInfo
+	if s.output.people {
+		level = slog.LevelDebug // dev says it in its own words
+	}
+	s.log.Log(ctx, level, "listening", "public", front.Addr().String(), "admin", back.Addr().String(), "environment", cfg.Environment)
 	if s.env.Opened != nil {
 		s.env.Opened("public", front.Addr().String())
 		s.env.Opened("admin", back.Addr().String())
@@ -188,9 +204,40 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 	defer context.AfterFunc(ctx, s.health.drain)()
 	admin := adminHandler(s.health, s.metrics.registry, netx.NewHosts(adminHosts(back.Addr().String())))
 	// The admin listener goes last, so that readyz tells of the draining.
-	return runServers(ctx, s.log, s.bounds.drain,
-		served{s.bounds.server(public, s.log), front}, served{s.bounds.server(admin, s.log), back})
+	var list []served
+	for _, l := range fronts {
+		list = append(list, served{s.bounds.server(public, s.log), l})
+	}
+	return runServers(ctx, s.log, s.bounds.drain, append(list, served{s.bounds.server(admin, s.log), back})...)
 }
+
+// fronts are the listeners of callers: front, and where s.both says so the same
+// port of the other loopback address, if this machine has it.
+func (s *running) fronts(ctx context.Context, front net.Listener) ([]net.Listener, error) {
+	list := []net.Listener{front}
+	at, ok := front.Addr().(*net.TCPAddr)
+	if s.both && ok && at.IP.IsLoopback() {
+		other := net.JoinHostPort("::1", strconv.Itoa(at.Port))
+		if at.IP.To4() == nil {
+			other = net.JoinHostPort("127.0.0.1", strconv.Itoa(at.Port))
+		}
+		second, err := s.listen(ctx, "listen", other)
+		switch {
+		case err == nil:
+			list = append(list, second)
+		case strings.Contains(err.Error(), anotherProcess) && s.installed().config.Listen == at.String():
+			return nil, err
+		}
+	}
+	if s.installed().tls != nil {
+		for i := range list {
+			list[i] = tls.NewListener(list[i], s.tlsConfig())
+		}
+	}
+	return list, nil
+}
+
+const anotherProcess = "another process listens on"
 
 func (s *running) tellProblems(ctx context.Context) {
 	for _, p := range s.problems(ctx) {
@@ -206,7 +253,7 @@ func (s *running) listen(ctx context.Context, key, addr string) (net.Listener, e
 	l, err := lc.Listen(ctx, "tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s: another process listens on %s already; stop it, or give %s another port", key, addr, key)
+		return nil, fmt.Errorf("%s: "+anotherProcess+" %s already; stop it, or give %s another port", key, addr, key)
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("%s: this user may not listen on %s; take a port from 1024 on", key, addr)
 	case err != nil:

@@ -28,6 +28,7 @@ func authKindTable() *object[Authenticator] {
 		key("iron-session", maybe(ironSessionKind()), func(a *Authenticator) **IronSession { return &a.IronSession }, "Seals of iron-session."),
 		key("forward", maybe(forwardKind()), func(a *Authenticator) **Forward { return &a.Forward }, "Asks another server who the caller is."),
 		key("anonymous", maybe(anonymousKind()), func(a *Authenticator) **Anonymous { return &a.Anonymous }, "Strangers, within limits of their own. It stands last."),
+		key("dev-user", maybe(devUserKind()), func(a *Authenticator) **DevUser { return &a.DevUser }, "One person who signs in by a click, in development on loopback alone."),
 	)
 }
 
@@ -165,6 +166,14 @@ func humanKind() *object[Human] {
 		key("siteverify", maybe(account(address("Where proofs are checked.").must("https://captcha.example.com/siteverify"), "CAPTCHA_SECRET")), func(h *Human) **HumanProof { return &h.Siteverify },
 			"Any other provider, or your own, whose endpoint takes secret and response as a form and answers success."),
 		key("otherwise", anyName("the name of a plan", "unproven"), func(h *Human) *string { return &h.Otherwise }, "The one plan of strangers without a proof. Without it, they are refused."),
+	)
+}
+
+func devUserKind() *object[DevUser] {
+	return newObject("the dev user",
+		key("plan", anyName("the name of a plan", "free"), func(u *DevUser) *string { return &u.Plan }, "The one plan of that person. Without it, the conditions decide."),
+		key("spend", listOf(spend()).orOne().some(oneLimit), func(u *DevUser) *[]claviger.Window { return &u.Spend },
+			"How much money may be spent, beside the limits of the plan.").def("1 USD/day"),
 	)
 }
 

@@ -13,7 +13,7 @@ import (
 // ownChecks are the rules that join several keys.
 func ownChecks() []Check {
 	return []Check{
-		checkListeners, checkProvider, checkStrangers, checkOnce, checkTokens, checkServiceKeys,
+		checkListeners, checkProvider, checkStrangers, checkDevUser, checkOnce, checkTokens, checkServiceKeys,
 		checkPlans, checkPlanNames, checkActions, checkLimits, checkPrices,
 	}
 }
@@ -99,6 +99,29 @@ func checkStrangers(c *Config) []Problem {
 	return f.ps
 }
 
+// checkDevUser keeps the person whom a click signs in to one machine in
+// development.
+func checkDevUser(c *Config) []Problem {
+	f := findings{c: c}
+	for i, a := range c.Auth {
+		if a.DevUser == nil {
+			continue
+		}
+		path := index("auth", i) + ".dev-user"
+		const way = "take it out, and let people sign in: - authjs: {secrets: [env:AUTH_SECRET]}"
+		switch {
+		case c.Environment == "":
+		case c.Environment != Development:
+			f.add(path, "signs in anybody by a click, so "+c.Environment+" refuses it", way+"; 'claviger dev' is development")
+		case reachOf(c.Listen) != reachLoopback || c.BehindTLSProxy || len(c.TrustedProxies) > 0:
+			f.add(path, "signs in anybody by a click, so it is for loopback alone, with no proxy in front",
+				"listen on 127.0.0.1, and take behind_tls_proxy and trusted_proxies out")
+		}
+		f.plan(path+".plan", a.DevUser.Plan)
+	}
+	return f.ps
+}
+
 // checkOnce refuses a second authenticator of a kind that hands out or knows a
 // list of secrets by itself.
 func checkOnce(c *Config) []Problem {
@@ -109,7 +132,7 @@ func checkOnce(c *Config) []Problem {
 		j, twice := first[kind]
 		if !twice {
 			first[kind] = i
-		} else if a.Ticket != nil || a.Service != nil {
+		} else if a.Ticket != nil || a.Service != nil || a.DevUser != nil {
 			f.add(index("auth", i)+"."+kind, "stands in "+index("auth", j)+" already", "put everything into one")
 		}
 	}
@@ -288,6 +311,9 @@ func (f *findings) twice(path string, names []string) { f.known(path, names, nam
 // the conditions say.
 func (c *Config) namesPlan(name string) bool {
 	return slices.ContainsFunc(c.Auth, func(a Authenticator) bool {
+		if a.DevUser != nil && a.DevUser.Plan == name {
+			return true
+		}
 		if a.Anonymous != nil && (a.Anonymous.Plan == name || a.Anonymous.Human != nil && a.Anonymous.Human.Otherwise == name) {
 			return true
 		}
@@ -335,6 +361,9 @@ func checkLimits(c *Config) []Problem {
 	for i, a := range c.Auth {
 		if a.Anonymous != nil {
 			f.rates(index("auth", i)+".anonymous.limits", a.Anonymous.Limits)
+		}
+		if a.DevUser != nil {
+			f.rates(index("auth", i)+".dev-user", Rates{Spend: a.DevUser.Spend})
 		}
 		if a.Service != nil {
 			for j, k := range a.Service.Keys {

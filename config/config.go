@@ -138,6 +138,7 @@ type Authenticator struct {
 	IronSession *IronSession
 	Forward     *Forward
 	Anonymous   *Anonymous
+	DevUser     *DevUser
 }
 
 // AuthJS reads the sessions of Auth.js and NextAuth.
@@ -242,6 +243,15 @@ type Anonymous struct {
 	Plan   string
 	Limits Rates
 	Human  *Human
+}
+
+// DevUser lets whoever sits at this machine sign in by a click, as one person
+// with a budget. Development on loopback alone has it.
+type DevUser struct {
+	// Plan, when set, is the one plan of that person.
+	Plan string
+	// Spend is what may be spent, beside the limits of the plan.
+	Spend []claviger.Window
 }
 
 // Human is a proof that a person is there: exactly one of the accounts is set.
@@ -407,4 +417,5 @@ var authKinds = []authKind{
 	{"iron-session", func(a *Authenticator) bool { return a.IronSession != nil }},
 	{"forward", func(a *Authenticator) bool { return a.Forward != nil }},
 	{"anonymous", func(a *Authenticator) bool { return a.Anonymous != nil }},
+	{"dev-user", func(a *Authenticator) bool { return a.DevUser != nil }},
 }

@@ -26,6 +26,8 @@ type decoder struct {
 	inside map[*yaml.Node]bool
 	// fatal says that nothing after it would make sense.
 	fatal bool
+	// development says that the file is read for development alone.
+	development bool
 }
 
 func newDecoder(file string) *decoder {

@@ -148,11 +148,11 @@ func Prices(known func(model string) bool) Check {
 	}
 }
 
-// servicesSpend reports whether a service key has a budget in money, which holds
-// for whatever plan its tickets have.
+// servicesSpend reports whether a service key or the dev user has a budget in
+// money, which holds for whatever plan applies.
 func (c *Config) servicesSpend() bool {
 	return slices.ContainsFunc(c.Auth, func(a Authenticator) bool {
-		return a.Service != nil && slices.ContainsFunc(a.Service.Keys, func(k ServiceKey) bool { return len(k.Limits.Spend) > 0 })
+		return a.DevUser != nil && len(a.DevUser.Spend) > 0 || a.Service != nil && slices.ContainsFunc(a.Service.Keys, func(k ServiceKey) bool { return len(k.Limits.Spend) > 0 })
 	})
 }
 

@@ -22,7 +22,19 @@ type Check func(*Config) []Problem
 //
 // Load is pure: it opens no file, reads no secret and asks no clock.
 func Load(name string, data []byte, env Lookup, checks ...Check) (*Config, error) {
+	return load(newDecoder(name), data, env, checks)
+}
+
+// LoadDevelopment is Load for a command that runs in development alone: a file
+// that names no environment is for development, and one that names another is
+// refused.
+func LoadDevelopment(name string, data []byte, env Lookup, checks ...Check) (*Config, error) {
 	d := newDecoder(name)
+	d.development = true
+	return load(d, data, env, checks)
+}
+
+func load(d *decoder, data []byte, env Lookup, checks []Check) (*Config, error) {
 	c := &Config{}
 	if root := d.document(data); root != nil {
 		*c = rootKind().read(d, "", root)
@@ -33,6 +45,9 @@ func Load(name string, data []byte, env Lookup, checks ...Check) (*Config, error
 	}
 	if env != nil {
 		override(d, c, env)
+	}
+	if d.development {
+		develop(d, c)
 	}
 	c.pos, c.refs, c.wrong = d.at, d.refs, d.failed
 	finish(c)
@@ -54,6 +69,21 @@ func Load(name string, data []byte, env Lookup, checks ...Check) (*Config, error
 	return c, nil
 }
 
+// develop makes a configuration one of development, unless it is for something
+// else.
+func develop(d *decoder, c *Config) {
+	at, written := d.at.at["environment"]
+	switch {
+	case !written:
+		c.Environment = Development
+	case c.Environment != Development && c.Environment != "":
+		d.failAt("environment", at.Position, fault{
+			"this is for " + c.Environment + ", and 'claviger dev' runs development alone",
+			"take the key out: then 'claviger dev' is development and 'claviger serve' is production",
+		})
+	}
+}
+
 // finish fills in what depends on more than one key.
 func finish(c *Config) {
 	c.zone = zoneOf(c.TimeZone)
@@ -73,6 +103,9 @@ func finish(c *Config) {
 	for _, a := range c.Auth {
 		if a.Anonymous != nil {
 			set(&a.Anonymous.Limits)
+		}
+		if a.DevUser != nil {
+			setZone(a.DevUser.Spend, c)
 		}
 		if a.Service != nil {
 			for i := range a.Service.Keys {

@@ -1,6 +1,7 @@
 package typescript
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -200,7 +201,7 @@ func (w *writer) object(has map[string]jsonx.Value, p place) string {
 	more := w.furtherOf(has, in)
 	for name, s := range has["properties"].Fields() {
 		mark := "?"
-		if _, filled := s.Get("default"); required[name] && !(p.top && w.defaulted && filled) {
+		if _, filled := s.Get("default"); required[name] && (!p.top || !w.defaulted || !filled) {
 			mark = ""
 		}
 		delete(required, name)
@@ -334,11 +335,7 @@ func anchored(v jsonx.Value, name string) (jsonx.Value, bool) {
 }
 
 func keywords(s jsonx.Value) map[string]jsonx.Value {
-	has := map[string]jsonx.Value{}
-	for name, v := range s.Fields() {
-		has[name] = v
-	}
-	return has
+	return maps.Collect(s.Fields())
 }
 
 func first(list ...jsonx.Value) jsonx.Value {
