@@ -27,6 +27,7 @@ type databaseFlags struct {
 // keptStore is what commands read and write beside a gateway that runs.
 type keptStore interface {
 	Blocks(ctx context.Context) ([]claviger.Block, error)
+	BlocksVersion(ctx context.Context) (int64, error)
 	PutBlock(ctx context.Context, b claviger.Block) error
 	DropBlock(ctx context.Context, scope claviger.BlockScope, name string) (bool, error)
 	SumUsage(ctx context.Context, from, to time.Time, by claviger.UsageBy) ([]claviger.UsageSum, error)

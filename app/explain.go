@@ -44,12 +44,14 @@ func (c explainCommand) Run(ctx context.Context, env Environment) error {
 	if err != nil {
 		return badUsage(err)
 	}
-	in, err := newInstallation(ctx, env, locate(env, c.Config), quiet())
+	src := locate(env, c.Config)
+	in, err := newInstallation(ctx, env, src, quiet())
 	if err != nil {
 		return err
 	}
 	defer closeIdle(in.idlers)
 	e := explainer{in: in, out: &explanation{}}
+	e.openBlocks(ctx, src)
 	e.explain(ctx, request, c)
 	if c.Format == "json" {
 		err = e.out.writeJSON(env.Stdout)
@@ -93,11 +95,13 @@ func readCredential(stdin io.Reader) (*http.Request, error) {
 type explainer struct {
 	in  *installation
 	out *explanation
+	// blocks is nil where there are none, or none can be looked up.
+	blocks claviger.Blocks
 }
 
 func (e *explainer) explain(ctx context.Context, r *http.Request, c explainCommand) {
 	p, ok := e.authenticate(ctx, r)
-	if !ok {
+	if !ok || e.barred(p, "") {
 		return
 	}
 	call, ok := e.call(c)
@@ -114,7 +118,10 @@ func (e *explainer) explain(ctx context.Context, r *http.Request, c explainComma
 		e.refuse(d.Code, d.Rule, reason)
 		return
 	}
-	e.out.Caps = capsOf(&d)
+	if e.barred(p, d.Plan) {
+		return
+	}
+	e.out.Caps, e.out.Prices = capsOf(&d), e.pricesFor(call, &d)
 	if !e.limits(p, call, &d) {
 		return
 	}
@@ -231,7 +238,7 @@ func (e *explainer) call(c explainCommand) (claviger.Call, bool) {
 	case proxy == nil:
 		e.route(false, "proxy", "there is no proxy, so /v1 does not exist")
 		return claviger.Call{}, false
-	case endpoint != openai.EndpointModels && !slices.Contains(proxy.Endpoints, endpoint):
+	case endpoint != openai.EndpointModels && !slices.ContainsFunc(proxy.Endpoints, func(open claviger.Endpoint) bool { return openai.Named(string(open), endpoint) }):
 		e.route(false, "proxy.endpoints", "the endpoint is not open")
 		return claviger.Call{}, false
 	}
@@ -267,8 +274,8 @@ func (e *explainer) limits(p claviger.Principal, call claviger.Call, d *claviger
 	if call.Model == "" || !spends {
 		return true
 	}
-	if _, priced := s.Prices.Price(call.Model); !priced {
-		e.refuse(claviger.CodeModelNotAllowed, "prices", "a budget in money applies and no price of the model is known")
+	if !e.priced(call) {
+		e.refuse(claviger.CodeModelNotAllowed, "prices", "a budget in money applies and no price of the model is known for what this endpoint takes")
 		return false
 	}
 	return true

@@ -26,6 +26,7 @@ type explanation struct {
 	Steps   []authz.Step
 	Caps    []string
 	Limits  []limitText
+	Prices  []priceText
 }
 
 // askedText is what an authenticator said.
@@ -81,8 +82,9 @@ func (x *explanation) writeJSON(w io.Writer) error {
 		Steps          []stepText    `json:"steps"`
 		Caps           []string      `json:"caps"`
 		Limits         []limitText   `json:"limits"`
+		Prices         []priceText   `json:"prices"`
 	}{
-		x.Allowed, x.Status, x.Code, x.Rule, x.Reason, x.Plan, x.Asked, x.Caller, nil, x.Caps, x.Limits,
+		x.Allowed, x.Status, x.Code, x.Rule, x.Reason, x.Plan, x.Asked, x.Caller, nil, x.Caps, x.Limits, x.Prices,
 	}
 	for _, s := range x.Steps {
 		out.Steps = append(out.Steps, stepText{s.Rule, s.Passed, s.Plan, s.Condition, s.Text})
@@ -123,6 +125,12 @@ func (x *explanation) writeText(w io.Writer) error {
 	}
 	for _, l := range x.Limits {
 		fmt.Fprintf(t, "  %s\t%s\n", l.Scope, l.Limit)
+	}
+	if len(x.Prices) > 0 {
+		fmt.Fprintln(t, "Prices")
+	}
+	for _, p := range x.Prices {
+		fmt.Fprintf(t, "  %s\t%s\ta %s\n", p.What, p.Price, p.Per)
 	}
 	verdict := "Refused with " + strconv.Itoa(x.Status) + " " + string(x.Code)
 	if x.Allowed {

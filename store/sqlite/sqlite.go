@@ -40,6 +40,9 @@ type Options struct {
 	Log *slog.Logger
 }
 
+// ErrNone says that nothing of claviger is where Options.Existing looks for it.
+var ErrNone = sqldb.ErrNone
+
 // engine keeps the embedded field unexported.
 type engine = sqldb.Engine
 
