@@ -29,6 +29,8 @@ const (
 	sweepEvery    = time.Hour
 	// usageKept is how long sums of usage are kept.
 	usageKept = 400 * 24 * time.Hour
+	// blocksKept is how long a block that ended by itself is kept.
+	blocksKept = 30 * 24 * time.Hour
 )
 
 // usageStore is a database that keeps sums of usage, and what else has to be
@@ -39,6 +41,7 @@ type usageStore interface {
 	SweepUsage(ctx context.Context, before time.Time) (int64, error)
 	SweepTickets(ctx context.Context, now time.Time) (int64, error)
 	SweepWindows(ctx context.Context, now time.Time) (int64, error)
+	SweepBlocks(ctx context.Context, before time.Time) (int64, error)
 }
 
 var (
@@ -222,7 +225,8 @@ func (l *ledger) sweep(ctx context.Context) {
 		_, tickets := l.store.SweepTickets(ctx, now)
 		_, windows := l.store.SweepWindows(ctx, now)
 		_, usage := l.store.SweepUsage(ctx, now.Add(-usageKept))
-		if err := errors.Join(tickets, windows, usage); err != nil && ctx.Err() == nil {
+		_, blocks := l.store.SweepBlocks(ctx, now.Add(-blocksKept))
+		if err := errors.Join(tickets, windows, usage, blocks); err != nil && ctx.Err() == nil {
 			l.log.Error("the database was not swept, which is tried again in an hour", "error", fmt.Sprint(err))
 		}
 		pause(ctx, sweepEvery)

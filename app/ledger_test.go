@@ -80,6 +80,13 @@ func (s *slowLedger) SweepWindows(context.Context, time.Time) (int64, error) {
 	return s.sweep("windows")
 }
 
+func (s *slowLedger) SweepBlocks(_ context.Context, before time.Time) (int64, error) {
+	if d := time.Since(before); d != blocksKept {
+		return 0, errors.New("swept what is kept")
+	}
+	return s.sweep("blocks")
+}
+
 // bubble runs a test with a ledger in a bubble of its own time.
 func bubble(t *testing.T, run func(t *testing.T, l *ledger, s *slowLedger, log *bytes.Buffer)) {
 	synctest.Test(t, func(t *testing.T) {
@@ -195,7 +202,7 @@ func TestLedgerSweeps(t *testing.T) {
 		stop := l.start(t.Context())
 		time.Sleep(3*sweepEvery - time.Second)
 		stop()
-		for _, what := range []string{"usage", "tickets", "windows"} {
+		for _, what := range []string{"usage", "tickets", "windows", "blocks"} {
 			if n := s.swept[what]; n != 3 {
 				t.Errorf("%s swept %d times in three hours:\n%s", what, n, log)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"claviger.dev/claviger"
 )
@@ -56,6 +57,20 @@ func (m *Memory) DropBlock(_ context.Context, scope claviger.BlockScope, name st
 	}
 	m.version++
 	return true, nil
+}
+
+// SweepBlocks deletes the blocks that ended by themselves before a time, and returns
+// how many that were.
+func (m *Memory) SweepBlocks(_ context.Context, before time.Time) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := len(m.list)
+	m.list = slices.DeleteFunc(m.list, func(b claviger.Block) bool { return !b.Until.IsZero() && b.Until.Before(before) })
+	if n == len(m.list) {
+		return 0, nil
+	}
+	m.version++
+	return int64(n - len(m.list)), nil
 }
 
 func (m *Memory) remove(scope claviger.BlockScope, name string) bool {

@@ -19,6 +19,7 @@ type BlockKeeper interface {
 	DropBlock(ctx context.Context, scope claviger.BlockScope, name string) (bool, error)
 	Blocks(ctx context.Context) ([]claviger.Block, error)
 	BlocksVersion(ctx context.Context) (int64, error)
+	SweepBlocks(ctx context.Context, before time.Time) (int64, error)
 }
 
 // BlockStore is the conformance suite of a store of blocks.
@@ -27,6 +28,7 @@ func BlockStore(t *testing.T, open OpenStore[BlockKeeper]) {
 		{"put and drop", putAndDrop},
 		{"everything is kept", wholeBlocks},
 		{"the version grows", blockVersions},
+		{"swept", sweptBlocks},
 		{"many at once", blockRace},
 		{"hostile names", hostileBlocks},
 		{"context ended", blocksEnded},
@@ -61,6 +63,33 @@ func SharedBlocks(t *testing.T, a, b BlockKeeper) {
 			t.Errorf("%d blocks, want %d", len(got), i+1)
 		}
 		a, b = b, a
+	}
+}
+
+// sweptBlocks: what ended before a time is deleted, and nothing that holds or may
+// hold again.
+func sweptBlocks(t *testing.T, s BlockKeeper) {
+	for name, until := range map[string]time.Time{
+		"ended": morning.Add(-time.Hour), "ended later": morning.Add(time.Hour), "at that moment": morning, "never ends": {},
+	} {
+		put(t, s, claviger.Block{Scope: claviger.BlockPlan, Name: name, Until: until, IssuedBefore: morning.Add(-time.Hour)})
+	}
+	v := version(t, s)
+	for _, want := range []int64{1, 0} {
+		if n, err := s.SweepBlocks(t.Context(), morning); err != nil || n != want {
+			t.Errorf("swept %d, %v; want %d", n, err, want)
+		}
+	}
+	if now := version(t, s); now != v+1 {
+		t.Errorf("version %d after %d and one sweep of something", now, v)
+	}
+	for _, b := range blocks(t, s) {
+		if b.Name == "ended" {
+			t.Error("it is still there")
+		}
+	}
+	if n := len(blocks(t, s)); n != 3 {
+		t.Errorf("%d blocks are left, want 3", n)
 	}
 }
 

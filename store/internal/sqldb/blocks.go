@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"time"
 
 	"claviger.dev/claviger"
 )
@@ -52,6 +53,26 @@ func (e *Engine) DropBlock(ctx context.Context, scope claviger.BlockScope, name 
 		return blocksChanged(ctx, tx)
 	})
 	return dropped && err == nil, err
+}
+
+// SweepBlocks deletes the blocks that ended by themselves before a time, and returns
+// how many that were. Those without an end stay.
+func (e *Engine) SweepBlocks(ctx context.Context, before time.Time) (int64, error) {
+	var n int64
+	err := e.inTx(ctx, func(tx *sql.Tx) error {
+		r, err := tx.ExecContext(ctx, `DELETE FROM claviger_blocks WHERE until < $1`, before.UnixMicro())
+		if err != nil {
+			return fmt.Errorf("store: sweep blocks: %w", err)
+		}
+		if n, err = r.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		return blocksChanged(ctx, tx)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 // blocksChanged numbers a change. The row is locked until the commit, so that
