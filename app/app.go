@@ -76,6 +76,7 @@ type cli struct {
 	Secret     secretCommand     `cmd:"" help:"Make secrets."`
 	Token      tokenCommand      `cmd:"" help:"Make tickets."`
 	Types      typesCommand      `cmd:"" help:"Write the TypeScript types of the configured actions."`
+	Doctor     doctorCommand     `cmd:"" help:"Say what is wrong with this installation, and what to do about it."`
 	Explain    explainCommand    `cmd:"" help:"Say which rule decides about a request, and why."`
 	Usage      usageCommand      `cmd:"" help:"Print what was used and what it cost."`
 	Block      blockCommand      `cmd:"" help:"Keep somebody out from now on, or everybody."`

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -180,11 +181,39 @@ func (c *Config) Warnings() []Problem {
 			}
 		}
 	}
+	for i, p := range c.TrustedProxies {
+		if TooWide(p) {
+			f.add(index("trusted_proxies", i), p.String()+" holds strangers, who may then name whatever address they like", "name the network of the proxy alone")
+		}
+	}
 	if c.BehindTLSProxy && len(c.TrustedProxies) == 0 && len(c.Limits.PerIP.All()) > 0 {
 		f.add("limits.per_ip", "without trusted_proxies every caller has the proxy's address", "name the proxy's network in trusted_proxies")
 	}
 	return f.ps
 }
+
+// TooWide reports whether a network is larger than one that somebody runs by
+// themselves: more than a private one, or than a thousand addresses (for IPv6,
+// than a /32) of the public ones.
+func TooWide(p netip.Prefix) bool {
+	private := func(a netip.Addr) bool { return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() }
+	switch {
+	case !p.IsValid():
+		return true
+	case p.Addr().Is4() && p.Bits() < 8, p.Addr().Is6() && p.Bits() < 7:
+		return true
+	case private(p.Masked().Addr()):
+		return false
+	case p.Addr().Is4():
+		return p.Bits() < 22 && !carrier.Contains(p.Addr())
+	default:
+		return p.Bits() < 32
+	}
+}
+
+// carrier is the network between providers and their customers (RFC 6598), of
+// which clouds make private ones.
+var carrier = netip.MustParsePrefix("100.64.0.0/10")
 
 // runnable reports whether some plan opens an action.
 func (c *Config) runnable(a *Action) bool {

@@ -107,6 +107,18 @@ func (s *Store) Close() error {
 	return err
 }
 
+// ErrNone says that there are no tables of claviger yet.
+var ErrNone = sqldb.ErrNone
+
+// Clock reads the clock of the server.
+func (s *Store) Clock(ctx context.Context) (time.Time, error) {
+	var t time.Time
+	if err := s.pool.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&t); err != nil {
+		return time.Time{}, fmt.Errorf("store: read the clock of PostgreSQL: %w", err)
+	}
+	return t, nil
+}
+
 func milliseconds(d time.Duration) string {
 	if d <= 0 {
 		d = timeoutDefault

@@ -51,12 +51,13 @@ const maxCharges = 1000
 const rounds = 3
 
 var (
-	errSpan    = errors.New("redis: its clock does not stand still enough to find the calendar window")
-	errMany    = errors.New("redis: too many charges at once")
-	errAnswer  = errors.New("redis: the script gave an answer that makes no sense")
-	errDue     = errors.New("redis: many calls that were cut off have to be closed first")
-	errGivenUp = errors.New("redis: this call was given up before it was admitted")
-	errBusy    = errors.New("redis: too many calls wait for it")
+	errSpan     = errors.New("redis: its clock does not stand still enough to find the calendar window")
+	errMany     = errors.New("redis: too many charges at once")
+	errAnswer   = errors.New("redis: the script gave an answer that makes no sense")
+	errDue      = errors.New("redis: many calls that were cut off have to be closed first")
+	errGivenUp  = errors.New("redis: this call was given up before it was admitted")
+	errReadOnly = errors.New("redis: it was opened to look only")
+	errBusy     = errors.New("redis: too many calls wait for it")
 )
 
 // Admit implements claviger.Admission in one round trip, but for the first call
@@ -87,6 +88,8 @@ func (a *Admission) admit(ctx context.Context, charges []claviger.Charge) (*hold
 		return h, nil
 	case len(charges) > maxCharges:
 		return nil, errMany
+	case a.options.ReadOnly:
+		return nil, errReadOnly
 	}
 	if i := slices.IndexFunc(demands, func(d admit.Demand) bool { return d.Limit > MaxLimit }); i >= 0 {
 		return nil, fmt.Errorf("redis: a limit of %s is above %d, the most that can be counted exactly there", charges[i].Kind, int64(MaxLimit))

@@ -84,6 +84,9 @@ type Options struct {
 	// InsecureEviction accepts a server that may throw keys away when its memory
 	// is full, and with them what was used.
 	InsecureEviction bool
+	// ReadOnly looks at the server and changes nothing there, for commands that
+	// only look. Nothing may be admitted by it.
+	ReadOnly bool
 	// Logger hears when Redis is lost and found. nil means silence.
 	Logger *slog.Logger
 	// Now replaces the clock of Redis, for tests that turn the time. All

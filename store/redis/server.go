@@ -133,6 +133,15 @@ func (a *Admission) judge(info map[string]string) (warnings []string, err error)
 // two, everybody would have each window twice.
 func (a *Admission) mark(ctx context.Context) error {
 	found, err := a.client.Get(ctx, a.names.marker).Result()
+	if a.options.ReadOnly {
+		switch {
+		case errors.Is(err, goredis.Nil), err == nil && found == a.names.mark:
+			return nil
+		case err != nil:
+			return explain(err)
+		}
+		return errOtherKey(a.names.marker)
+	}
 	if errors.Is(err, goredis.Nil) {
 		if err := a.client.SetNX(ctx, a.names.marker, a.names.mark, markerTTL).Err(); err != nil {
 			return explain(err)
@@ -143,11 +152,26 @@ func (a *Admission) mark(ctx context.Context) error {
 		return explain(err)
 	}
 	if found != a.names.mark {
-		return unfit("gateways with another identity key use it; give all of them the same, or this one another prefix; " +
-			"after a change of the key, stop them all and delete " + a.names.marker)
+		return errOtherKey(a.names.marker)
 	}
 	if err := a.client.Expire(ctx, a.names.marker, markerTTL).Err(); err != nil {
 		return explain(err)
 	}
 	return nil
+}
+
+func errOtherKey(marker string) error {
+	return unfit("gateways with another identity key use it; give all of them the same, or this one another prefix; " +
+		"after a change of the key, stop them all and delete " + marker)
+}
+
+// Clock reads the clock of the server. It takes at most Options.Timeout.
+func (a *Admission) Clock(ctx context.Context) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.options.Timeout)
+	defer cancel()
+	t, err := a.client.Time(ctx).Result()
+	if err != nil {
+		return time.Time{}, explain(err)
+	}
+	return t, nil
 }

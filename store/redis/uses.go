@@ -28,6 +28,9 @@ func (a *Admission) UseTicket(ctx context.Context, id string, most int64, until 
 	if most < 1 {
 		return false, ctx.Err()
 	}
+	if a.options.ReadOnly {
+		return false, errReadOnly
+	}
 	if ctx.Err() != nil {
 		return false, fmt.Errorf("%w: %w", errNotAsked, ctx.Err())
 	}
