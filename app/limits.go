@@ -31,9 +31,9 @@ type limits struct {
 }
 
 // openLimits opens what storage.limits names.
-func openLimits(ctx context.Context, in *installation, log *slog.Logger) (*limits, error) {
+func openLimits(ctx context.Context, in *installation, lease time.Duration, log *slog.Logger) (*limits, error) {
 	if in.config.Storage.Limits != "memory" {
-		return openRedis(ctx, in, log)
+		return openRedis(ctx, in, lease, log)
 	}
 	journal, ok := in.storage.engine.(admit.Journal)
 	if !ok {
@@ -66,10 +66,13 @@ func openLimits(ctx context.Context, in *installation, log *slog.Logger) (*limit
 
 // openRedis opens limits that several processes share. A server that is out of
 // reach is a problem that readyz tells, and no reason not to start.
-func openRedis(ctx context.Context, in *installation, log *slog.Logger) (*limits, error) {
+func openRedis(ctx context.Context, in *installation, lease time.Duration, log *slog.Logger) (*limits, error) {
+	if lease == 0 {
+		lease = max(admit.DefaultLeaseTTL, in.config.Upstream.Timeouts.Total+time.Minute)
+	}
 	a, err := redis.Open(ctx, redis.Options{
 		URL: in.redis, NameKey: in.identity, Logger: log,
-		LeaseTTL: max(admit.DefaultLeaseTTL, in.config.Upstream.Timeouts.Total+time.Minute),
+		LeaseTTL: lease,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("storage.limits: %w", err)

@@ -77,6 +77,12 @@ func TestObjectsSurviveARestart(t *testing.T) {
 // may be started again at the same place.
 func redisServer(t *testing.T, dir string) (address string, stop func()) {
 	t.Helper()
+	p := redisProcess(t, dir)
+	return "unix://" + filepath.Join(dir, "s"), p.Stop
+}
+
+func redisProcess(t *testing.T, dir string) *testnet.Process {
+	t.Helper()
 	bin, err := exec.LookPath("redis-server")
 	if err != nil {
 		testnet.Lacking(t, "redis-server is not installed")
@@ -94,7 +100,7 @@ func redisServer(t *testing.T, dir string) (address string, stop func()) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Stop)
-	return "unix://" + socket, p.Stop
+	return p
 }
 
 // TestTwoProcessesShareARedis: together they grant what one would; while Redis

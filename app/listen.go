@@ -25,6 +25,9 @@ type bounds struct {
 	connections int
 	// drain is how long requests may go on once the process is told to end.
 	drain time.Duration
+	// lease is how long a hold lives that nobody closes, 0 for as long as the
+	// longest call and more.
+	lease time.Duration
 }
 
 func standardBounds() bounds {

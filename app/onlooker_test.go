@@ -15,15 +15,17 @@ import (
 // from when Admit has returned until before Settle is called, which is less long
 // than the engine does, so that what it finds too much is too much.
 type onlooker struct {
-	claviger.Admission
 	t *testing.T
+	// engine is one that the gateways have; all count the same.
+	engine claviger.Admission
 
 	mu      sync.Mutex
 	windows map[string]*lookedAtWindow
 	// open are holds that were not closed; closed are those that were.
 	open   int
 	closed []lookedAtHold
-	denied map[claviger.Code]int
+	// denied counts refusals by code, and by the reason where limits are unknown.
+	denied map[string]int
 }
 
 type lookedAtWindow struct {
@@ -38,24 +40,38 @@ type lookedAtHold struct {
 }
 
 func newOnlooker(t *testing.T) *onlooker {
-	return &onlooker{t: t, windows: map[string]*lookedAtWindow{}, denied: map[claviger.Code]int{}}
+	return &onlooker{t: t, windows: map[string]*lookedAtWindow{}, denied: map[string]int{}}
 }
 
-// over puts it in front of an engine.
+// over puts it in front of the engine of a gateway. Several gateways may have
+// one onlooker, who then looks at what they grant together.
 func (w *onlooker) over(a claviger.Admission) claviger.Admission {
-	w.Admission = a
-	return w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.engine = a
+	return lookout{a, w}
+}
+
+type lookout struct {
+	claviger.Admission
+	w *onlooker
 }
 
 func windowName(c *claviger.Charge) string { return fmt.Sprint(c.Kind, " ", c.Window.Per, " ", c.Key) }
 
 // Admit implements claviger.Admission.
-func (w *onlooker) Admit(ctx context.Context, charges []claviger.Charge) (claviger.Hold, error) {
-	h, err := w.Admission.Admit(ctx, charges)
+func (l lookout) Admit(ctx context.Context, charges []claviger.Charge) (claviger.Hold, error) {
+	w := l.w
+	h, err := l.Admission.Admit(ctx, charges)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil {
-		w.denied[claviger.AsError(err).Code]++
+		e := claviger.AsError(err)
+		why := string(e.Code)
+		if e.Code == claviger.CodeLimitsUnavailable {
+			why = e.Error()
+		}
+		w.denied[why]++
 		return nil, err
 	}
 	w.open++
@@ -173,7 +189,7 @@ func (w *onlooker) left() string {
 	for name, x := range w.windows {
 		c := x.charge
 		c.Amount = 0
-		h, err := w.Admission.Admit(context.Background(), []claviger.Charge{c})
+		h, err := w.engine.Admit(context.Background(), []claviger.Charge{c})
 		if err != nil {
 			return fmt.Sprint(name, ": ", err)
 		}

@@ -94,7 +94,7 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 		_ = in.storage.Close()
 		return nil, badUsage(err)
 	}
-	if s.limits, err = openLimits(ctx, in, s.log); err != nil {
+	if s.limits, err = openLimits(ctx, in, s.bounds.lease, s.log); err != nil {
 		s.blocks.Close()
 		_ = in.storage.Close()
 		return nil, badUsage(err)

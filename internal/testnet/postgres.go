@@ -72,6 +72,13 @@ func (p *Postgres) Restart(tb testing.TB) {
 	}
 }
 
+// Process is the server, for tests that stop it where it stands. It is nil before
+// URL was asked for.
+func (p *Postgres) Process() *Process { return p.process }
+
+// Socket is the socket on which the server listens.
+func (p *Postgres) Socket() string { return filepath.Join(p.dir, ".s.PGSQL.5432") }
+
 func (p *Postgres) start() error {
 	var err error
 	if p.bin, err = postgresBinaries(); err != nil {

@@ -69,3 +69,11 @@ func (p *Process) Stop() {
 		}
 	})
 }
+
+// Kill ends the server without a word to it.
+func (p *Process) Kill() {
+	p.stop.Do(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	})
+}
