@@ -41,6 +41,8 @@ func makesModel(pkg, name string) bool {
 	switch {
 	case strings.Contains(name, "Prompt"), strings.Contains(name, "Message"), strings.Contains(name, "Parser"), strings.Contains(name, "History"), strings.Contains(name, "Splitter"):
 		return false
+	case strings.HasSuffix(name, "Graph"), strings.HasSuffix(name, "Chain"), strings.HasPrefix(name, "create") && strings.HasSuffix(name, "Agent"), name == "AgentExecutor":
+		return true
 	case strings.HasPrefix(name, "Chat"), strings.HasSuffix(name, "Embeddings"), strings.HasSuffix(name, "LLM"), name == "OpenAI", name == "AzureOpenAI", name == "initChatModel", name == "DallEAPIWrapper":
 		return true
 	}
@@ -285,6 +287,12 @@ func (c *call) aiOther(last string) (*Value, bool) {
 		v := opaque(c.arg(0).Props["messages"])
 		c.st.facts = c.st.facts.and(checkedAll(v))
 		return v, true
+	case "createAgentUIStreamResponse", "createAgentUIStream", "pipeAgentUIStreamToResponse":
+		c.provider("ai."+last, c.in.property(c.arg(0), "agent"), c.arg(0))
+		if last == "createAgentUIStreamResponse" {
+			return &Value{Kind: Response, Status: 200, F: impossible}, true
+		}
+		return &Value{Bits: Output, F: impossible}, true
 	case "generate", "stream", "respond":
 		if c.recv != nil && c.recv.Bits&Model != 0 {
 			v := *c.provider("ai.agent", c.recv, c.arg(0))
@@ -331,12 +339,17 @@ func (c *call) fetched(pkg, path, last string) (*Value, bool) {
 		e.Symbol = "fetch"
 	}
 	if !ProviderURL(u) {
+		asks := unknown
+		if opts != nil {
+			asks = c.in.property(opts, "method")
+		}
+		looks := strings.Contains(u, "/models") || asks.Kind == Text && strings.EqualFold(asks.Str, "get")
 		if !strings.HasPrefix(u, "/") && (all.Bits&(Session|Cred) != 0) && u != "\x00" {
 			// Another server is asked who the caller is.
 			out = &Value{F: impossible}
 			out = out.mark(&Value{Bits: all.Bits & Session})
 		}
-		if (providerNamed(all) || len(all.Secrets) > 0 && ProviderURL("https://x"+strings.TrimLeft(u, "\x00"))) && !guardedURL(u) {
+		if (providerNamed(all) || len(all.Secrets) > 0 && ProviderURL("https://x"+strings.TrimLeft(u, "\x00"))) && !guardedURL(u) && !looks {
 			return c.provider("fetch", nil, c.payload(opts)), true
 		}
 		v := *outside("global#fetch()")

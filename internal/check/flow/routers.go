@@ -29,6 +29,8 @@ type chain struct {
 func (c *call) routers(pkg, path string) (*Value, bool) {
 	last := path[strings.LastIndexByte(path, '.')+1:]
 	switch {
+	case (pkg == "http" || pkg == "https") && last == "createServer":
+		return c.listening(), true
 	case strings.HasPrefix(pkg, "@hono/") && strings.HasSuffix(pkg, "-validator"):
 		return c.validator(), true
 	case strings.HasPrefix(pkg, "@trpc/server/adapters/"), strings.HasPrefix(pkg, "@orpc/server/"):

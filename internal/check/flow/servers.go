@@ -35,6 +35,22 @@ func (c *call) server(pkg, last string) (*Value, bool) {
 	return c.recv, true
 }
 
+// listening is a server of Node.js without a router: all it is asked goes to one
+// function.
+func (c *call) listening() *Value {
+	f := c.arg(0)
+	if f.Kind != Function {
+		f = c.arg(1)
+	}
+	if f.Kind == Function && !c.in.registered[c.node] {
+		c.in.registered[c.node] = true
+		e := &Endpoint{Name: "createServer", At: c.place(), Kind: "route", Handler: f}
+		e.Args = func(in *Interp) []*Value { return []*Value{in.Request(e.At), NodeResponse()} }
+		c.in.Endpoints = append(c.in.Endpoints, e)
+	}
+	return &Value{F: impossible}
+}
+
 // router makes a router. One that stands at the top of a module is the same
 // one whenever the module is looked at.
 func (c *call) router(pkg string) *Value {
