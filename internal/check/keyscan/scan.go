@@ -110,7 +110,7 @@ func (o Options) judge(f report.File, text string, h Hit, client bool) (report.F
 		out.Message = fmt.Sprintf("Here stands %s, in a file that is served to everyone as it is.", h.What)
 		out.Fix = "Rotate it, and take it out of " + path.Dir(f.Path) + "."
 	case path.Base(f.Path) == "app.json" && within(text, "extra", h.Start):
-		out.Rule, out.Severity = "config-inlined-secret", report.SeverityCritical
+		out.Rule, out.Mission, out.Severity = "config-inlined-secret", "M-C2", report.SeverityCritical
 		out.Message = fmt.Sprintf("Here stands %s, and all of extra is delivered with the app.", h.What)
 		out.Fix = "Rotate it, take it out of extra, and let the app call your own server."
 	case client:
