@@ -83,6 +83,7 @@ type cli struct {
 	Unblock    unblockCommand    `cmd:"" help:"Let somebody in again."`
 	Blocks     blocksCommand     `cmd:"" help:"List who is kept out."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
+	ShowOnly   kong.VersionFlag  `name:"version" help:"Print the version."`
 	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`
 }
 
@@ -143,6 +144,7 @@ func Main(ctx context.Context, args []string, env Environment) (code int) {
 func newParser(env Environment) (*kong.Kong, error) {
 	return kong.New(&cli{},
 		kong.Name("claviger"),
+		kong.Vars{"version": "claviger " + version()},
 		kong.Description("Keeps the OpenAI key on the server, and stands between browsers and OpenAI."),
 		kong.Writers(env.Stdout, env.Stderr),
 		kong.Exit(func(code int) { panic(kongExit{code}) }),

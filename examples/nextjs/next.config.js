@@ -1,12 +1,10 @@
-// The second way to the gateway: a rewrite. Next.js reads its destination when
+// A second way to the gateway, and a build that stops where it would copy a
+// secret into code for browsers. Next.js reads the rewrite's destination when
 // it builds, so CLAVIGER_URL has to be set for `next build`; the Route Handler
 // in app/api/ai reads it when it runs.
-const gateway = process.env.CLAVIGER_URL ?? 'http://127.0.0.1:8787';
+import { withClaviger } from '@claviger/next/config';
 
 /** @type {import('next').NextConfig} */
-export default {
-  poweredByHeader: false,
-  async rewrites() {
-    return [{ source: '/rewrite/v1/:path*', destination: `${gateway}/v1/:path*` }];
-  },
-};
+const config = { poweredByHeader: false };
+
+export default withClaviger(config, { rewrite: '/rewrite' });

@@ -1,87 +1,52 @@
 'use client';
 
-import { useRef, useState } from 'react';
+import { useChatAction } from '@claviger/next/client';
+import { useState } from 'react';
+import Problem from './problem';
+import Usage from './usage';
 
-async function* chunks(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = '';
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    rest += value;
-    for (let at; (at = rest.indexOf('\n\n')) >= 0; rest = rest.slice(at + 2)) {
-      const line = rest.slice(0, at).split('\n').find((l) => l.startsWith('data: '));
-      if (line && line !== 'data: [DONE]') yield JSON.parse(line.slice(6));
-    }
-  }
-}
+const models = { assistant: 'gpt-4.1-mini', 'assistant-pro': 'gpt-4.1' };
 
-export default function Chat({ base }) {
-  const [turns, setTurns] = useState([]);
+export default function Chat({ base, plan }) {
+  const [action, setAction] = useState('assistant');
   const [draft, setDraft] = useState('');
-  const [model, setModel] = useState('gpt-4.1-mini');
-  const [problem, setProblem] = useState('');
-  const running = useRef(null);
-  const [busy, setBusy] = useState(false);
+  const [limits, setLimits] = useState([]);
+  const { messages, status, error, send, stop } = useChatAction(action, { baseURL: base, retries: 0, onLimits: setLimits });
+  const busy = status === 'running';
 
-  async function send(event) {
+  async function submit(event) {
     event.preventDefault();
-    if (!draft.trim() || busy) return;
-    const messages = [...turns, { role: 'user', content: draft }];
-    setTurns(messages);
     setDraft('');
-    setProblem('');
-    setBusy(true);
-    running.current = new AbortController();
-    try {
-      const answer = await fetch(`${base}/chat/completions`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
-        body: JSON.stringify({ model, stream: true, messages }),
-        signal: running.current.signal,
-      });
-      if (!answer.ok) {
-        const { error } = await answer.json();
-        const wait = answer.headers.get('retry-after');
-        setProblem(error.message + (wait ? `. Try again in ${wait} seconds.` : ''));
-        setTurns(turns);
-        return;
-      }
-      let text = '';
-      for await (const chunk of chunks(answer.body)) {
-        if (chunk.error) throw new Error(chunk.error.message);
-        text += chunk.choices[0]?.delta?.content ?? '';
-        setTurns([...messages, { role: 'assistant', content: text }]);
-      }
-    } catch (error) {
-      setProblem(error.name === 'AbortError' ? 'Stopped' : 'The answer broke off');
-    } finally {
-      setBusy(false);
-    }
+    if (!(await send(draft))) setDraft((now) => now || draft);
   }
 
   return (
-    <section aria-labelledby="chat-title">
-      <h2 id="chat-title">Chat</h2>
-      <div className="log" role="log" aria-live="polite">
-        {turns.map((t, i) => (
-          <p key={i} className={`turn ${t.role}`}>{t.content}</p>
-        ))}
-      </div>
-      {problem && <p className="error" role="alert" id="chat-error">{problem}</p>}
-      <form onSubmit={send}>
-        <label htmlFor="model">Model</label>
-        <select id="model" value={model} onChange={(e) => setModel(e.target.value)}>
-          <option>gpt-4.1-mini</option>
-          <option>gpt-4.1</option>
-        </select>
-        <label htmlFor="message">Message</label>
-        <textarea id="message" rows={2} value={draft} onChange={(e) => setDraft(e.target.value)} required />
-        <div className="row">
-          <button id="send" disabled={busy}>Send</button>
-          <button id="stop" type="button" className="quiet" disabled={!busy} onClick={() => running.current?.abort()}>Stop</button>
+    <>
+      <section aria-labelledby="chat-title">
+        <h2 id="chat-title">Ask about your writing</h2>
+        <div className="log" role="log" aria-live="polite" aria-busy={busy}>
+          {messages.length === 0 && <p className="note">Nothing said yet.</p>}
+          {messages.map((m, i) => (
+            <p key={i} className={`turn ${m.role}`}>{m.content}</p>
+          ))}
         </div>
-      </form>
-    </section>
+        {status === 'stopped' && <Problem id="chat-error" error="Stopped" />}
+        {error && <Problem id="chat-error" error={error.message} retryAfter={error.retryAfter} />}
+        <form onSubmit={submit}>
+          <label htmlFor="model">Model</label>
+          <select id="model" value={models[action]} onChange={(e) => setAction(Object.keys(models).find((name) => models[name] === e.target.value))}>
+            <option value="gpt-4.1-mini">gpt-4.1-mini</option>
+            <option value="gpt-4.1">gpt-4.1{plan === 'pro' ? '' : ' (pro plan)'}</option>
+          </select>
+          <label htmlFor="message">Message</label>
+          <textarea id="message" rows={2} value={draft} onChange={(e) => setDraft(e.target.value)} required />
+          <div className="row">
+            <button id="send" disabled={busy}>Send</button>
+            <button id="stop" type="button" className="quiet" disabled={!busy} onClick={stop}>Stop</button>
+          </div>
+        </form>
+      </section>
+      <Usage plan={plan} limits={limits} />
+    </>
   );
 }

@@ -6,7 +6,7 @@ import Tidy from './tidy';
 export default async function Page({ searchParams }) {
   const session = await auth();
   const { via } = await searchParams;
-  const base = via === 'rewrite' ? '/rewrite/v1' : '/api/ai/v1';
+  const base = via === 'rewrite' ? '/rewrite' : '/api/ai';
   return (
     <main>
       <header>
@@ -26,7 +26,7 @@ export default async function Page({ searchParams }) {
         )}
       </header>
       <Tidy />
-      <Chat base={base} />
+      <Chat base={base} plan={session?.user?.plan} />
       <p className="note">
         The chat reaches the gateway through {via === 'rewrite' ? 'a rewrite' : 'a Route Handler'}.{' '}
         <a href={via === 'rewrite' ? '/' : '/?via=rewrite'}>Use {via === 'rewrite' ? 'the Route Handler' : 'the rewrite'} instead</a>

@@ -2,24 +2,26 @@
 
 import { useActionState } from 'react';
 import { tidy } from './actions';
+import Problem from './problem';
+
+const example = 'i has went to the shop and buyed three apple';
 
 export default function Tidy() {
   const [state, action, pending] = useActionState(tidy, null);
+  const refused = state && !state.ok;
   return (
     <section aria-labelledby="tidy-title">
-      <h2 id="tidy-title">Tidy up a text</h2>
+      <h2 id="tidy-title">Improve this text</h2>
       <form action={action}>
         <label htmlFor="prompt">Text</label>
-        <textarea id="prompt" name="prompt" rows={3} maxLength={2000} required defaultValue="i has went to the shop and buyed three apple" />
+        <textarea
+          id="prompt" name="prompt" rows={3} maxLength={2000} required defaultValue={example}
+          aria-invalid={refused && state.field === 'prompt'} aria-describedby={refused ? 'tidy-error' : undefined}
+        />
         <button disabled={pending}>{pending ? 'Tidying up' : 'Tidy up'}</button>
       </form>
-      {state?.text && <p className="answer" id="tidied">{state.text}</p>}
-      {state?.error && (
-        <p className="error" role="alert" id="tidy-error">
-          {state.error}
-          {state.retryAfter && `. Try again in ${state.retryAfter} seconds.`}
-        </p>
-      )}
+      <div aria-live="polite">{state?.ok && <p className="answer" id="tidied">{state.text}</p>}</div>
+      {refused && <Problem id="tidy-error" {...state} />}
     </section>
   );
 }
