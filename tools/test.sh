@@ -6,6 +6,7 @@
 #   bash tools/test.sh go         Go tests, plain and with the race detector
 #   bash tools/test.sh lint       format, linters, module hygiene, vulnerabilities
 #   bash tools/test.sh fuzz       a few seconds of every fuzz target
+#   bash tools/test.sh packages   the npm packages: types, tests, form, sizes
 #   bash tools/test.sh browser    SDKs, demo and Next.js app in headless Chromium
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -94,9 +95,23 @@ fuzz() {
   done
 }
 
+packages() {
+  need npm npm
+  (
+    cd packages
+    npm ci --prefer-offline --no-audit --no-fund --loglevel=error
+    npm run --silent build
+    npm test --silent
+    npm run --silent check
+  )
+}
+
 browser() {
   need chromium chromium
   need npm npm
+  # The example takes the packages as they would be published: copies of what is built.
+  (cd packages && npm ci --prefer-offline --no-audit --no-fund --loglevel=error && npm run --silent build:types)
+  rm -rf examples/nextjs/node_modules/@claviger
   (cd e2e && npm install --no-save --no-audit --no-fund --loglevel=error)
   (cd examples/nextjs && npm install --no-save --no-audit --no-fund --loglevel=error)
   CLAVIGER_E2E=1 go test -count=1 -timeout 15m ./e2e/...
@@ -109,6 +124,7 @@ if wants go; then
   step 'go test ./...' go test ./...
   step 'go test -race ./...' go test -race ./...
 fi
+wants packages && step 'npm packages' packages
 wants browser && step 'SDKs, demo and Next.js in a browser' browser
 if wants lint; then
   step 'linters and module hygiene' lint

@@ -12,7 +12,7 @@ const bin = join(root, '.claviger', 'bin');
 
 /** Builds the command and the simulator; Go's cache makes the second time quick. */
 export function build() {
-  execFileSync('go', ['build', '-o', bin + '/', './cmd/claviger', './e2e/simulate'], { cwd: root, stdio: 'inherit' });
+  execFileSync('go', ['build', '-ldflags', '-s -w', '-o', bin + '/', './cmd/claviger', './e2e/simulate'], { cwd: root, stdio: 'inherit' });
 }
 
 /** The command that `build` made. */
