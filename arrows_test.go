@@ -22,6 +22,7 @@ var arrows = []struct {
 	{"internal/jsonx", nil, "strict JSON knows no product"},
 	{"internal/detect", nil, "detectors are pure"},
 	{"internal/typescript", []string{"internal/jsonx"}, "types follow from schemas alone"},
+	{"internal/scaffold", []string{"internal/jsonx", "internal/dotenv", "internal/detect"}, "what is written into apps knows no gateway"},
 	{"internal/dotenv", nil, "a parser of files knows no product"},
 	{"internal/netx", nil, "the network's rules know no product"},
 	{"internal/testnet", nil, "test servers know no product"},

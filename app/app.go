@@ -69,6 +69,7 @@ func (e Environment) Lookup(name string) (string, bool) {
 // cli is the command line.
 type cli struct {
 	Serve      serveCommand      `cmd:"" help:"Run the gateway."`
+	Init       initCommand       `cmd:"" help:"Put the gateway into a Next.js app: configuration, action, route and page."`
 	Dev        devCommand        `cmd:"" help:"Run the gateway in development, with the app's own dev command beside it."`
 	Demo       demoCommand       `cmd:"" help:"Run gateway, simulated OpenAI and a demo page on loopback, with no set-up."`
 	Check      checkCommand      `cmd:"" help:"Check a project, a build output or a deployed site for ways by which the key leaks."`

@@ -1,0 +1,151 @@
+package scaffold
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"claviger.dev/claviger/internal/dotenv"
+)
+
+// configuration is claviger.yaml.
+func (p *Project) configuration() string {
+	return strings.Replace(file("claviger.yaml"), "AUTH\n", p.auth(), 1)
+}
+
+// auth is the list of authenticators.
+func (p *Project) auth() string {
+	s := p.SignIn
+	switch s.Kind {
+	case AuthJS:
+		return "  - authjs: {secrets: [env:" + s.Secret + "]}       # the app's own secret opens its sessions\n"
+	case NextAuth4:
+		return "  - authjs: {secrets: [env:" + s.Secret + "], version: 4}\n"
+	case AuthJSDatabase, BetterAuthRows:
+		return "  # Sessions are in a database, so the gateway asks the app. In production: https, and the site's address.\n" +
+			"  - forward: {url: 'http://localhost:3000/api/claviger/session', subject: id, cache: 30s}\n"
+	case Clerk:
+		return "  - jwt: {preset: clerk, issuer: '" + s.Issuer + "', authorized_parties: ['http://localhost:3000']}   # and the site's origin\n"
+	case Supabase:
+		return "  - jwt: {preset: supabase, issuer: '" + s.Issuer + "', audience: authenticated}\n"
+	case BetterAuth:
+		return "  - better-auth: {secret: env:" + s.Secret + "}\n"
+	case IronSession:
+		return "  - iron-session: {passwords: {1: env:" + s.Secret + "}, cookie: " + s.Cookie + ", subject: " + s.Subject + "}\n"
+	default:
+		return "  # Nobody signs in in this app yet. In development one person does, by a click at\n" +
+			"  # http://localhost:8787/dev-user. Production refuses this line: put the app's sign-in here,\n" +
+			"  # as - authjs: {secrets: [env:AUTH_SECRET]}.\n" +
+			"  - dev-user: {spend: 1 USD/day}\n"
+	}
+}
+
+// asked is the address in the app that knows a session which only it can read.
+func (p *Project) asked() (string, bool) {
+	switch p.SignIn.Kind {
+	case AuthJSDatabase:
+		return "/api/auth/session", true
+	case BetterAuthRows:
+		return "/api/auth/get-session", true
+	default:
+		return "", false
+	}
+}
+
+func (p *Project) route() string {
+	session, options := "", ""
+	switch s := p.SignIn; s.Kind {
+	case AuthJS, NextAuth4, AuthJSDatabase:
+	case Supabase:
+		session, options = supabaseSession(s.Key), "{ session }"
+	default:
+		options = "{ session: ['" + s.Cookie + "'] }"
+	}
+	return strings.NewReplacer("SESSION\n", session+"\n", "OPTIONS", options).Replace(file("route.txt"))
+}
+
+func supabaseSession(key string) string {
+	return `import { createServerClient } from '@supabase/ssr';
+import { cookies } from 'next/headers';
+
+async function session() {
+  const jar = await cookies();
+  const supabase = createServerClient(process.env.NEXT_PUBLIC_SUPABASE_URL ?? '', process.env.` + key + ` ?? '', {
+    cookies: { getAll: () => jar.getAll(), setAll: () => {} },
+  });
+  const { data } = await supabase.auth.getSession();
+  return data.session?.access_token ?? null;
+}
+`
+}
+
+func (p *Project) page() string {
+	event, hint := "", ""
+	if p.TypeScript {
+		event = ": React.FormEvent<HTMLFormElement>"
+	}
+	if p.SignIn.Kind == Nobody {
+		hint = "      <p>\n        In development, <a href=\"http://localhost:8787/dev-user\">sign in as dev-user</a> first.\n      </p>\n"
+	}
+	return strings.NewReplacer("EVENT", event, "HINT", hint).Replace(file("page.txt"))
+}
+
+func (p *Project) sessionRoute(at string) string {
+	request := ""
+	if p.TypeScript {
+		request = ": Request"
+	}
+	return strings.NewReplacer("(requestREQUEST)", "(request"+request+")", "WHERE", at, "COOKIE", p.SignIn.Cookie).Replace(file("session.txt"))
+}
+
+var provider = regexp.MustCompile(`from\s+["'](?:openai|@ai-sdk/openai)["']|api\.openai\.com`)
+
+// mostFiles is how many files of the app are looked at.
+const mostFiles = 5000
+
+// callers are the files of the app that call the provider themselves.
+func (p *Project) callers() (out []string) {
+	seen := 0
+	top := filepath.Join(p.Dir, filepath.FromSlash(p.App))
+	_ = filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !source.MatchString(d.Name()) {
+			return nil //nolint:nilerr // what cannot be read says nothing
+		}
+		if seen++; seen > mostFiles {
+			return fs.SkipAll
+		}
+		info, err := d.Info()
+		if err != nil || !info.Mode().IsRegular() || info.Size() > mostSource {
+			return nil //nolint:nilerr // as above
+		}
+		if text, err := os.ReadFile(path); err == nil && provider.Match(text) {
+			if rel, err := filepath.Rel(p.Dir, path); err == nil {
+				out = append(out, filepath.ToSlash(rel))
+			}
+		}
+		return nil
+	})
+	return out
+}
+
+func sorted(vars map[string]dotenv.Var) []string { return slices.Sorted(maps.Keys(vars)) }
+
+// Run is how a script of the app is started.
+func (p *Project) Run(script string) string {
+	if p.Manager == "npm" || p.Manager == "bun" {
+		return p.Manager + " run " + script
+	}
+	return p.Manager + " " + script
+}
+
+// Add is how packages are added.
+func (p *Project) Add(packages string) string {
+	if p.Manager == "npm" {
+		return "npm install " + packages
+	}
+	return p.Manager + " add " + packages
+}
