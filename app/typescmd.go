@@ -28,7 +28,11 @@ func (c typesCommand) Run(env Environment) error {
 	src := locate(env, c.Config)
 	cfg, err := src.load(env)
 	if err != nil {
-		return err
+		// Types are the same in development, which takes what production refuses.
+		src.development = true
+		if cfg, _ = src.load(env); cfg == nil {
+			return err
+		}
 	}
 	text := typescript.Declarations(filepath.Base(src.path), typedActions(cfg))
 	path := filepath.Join(filepath.Dir(src.path), defaultTypes)

@@ -47,7 +47,7 @@ func TestApplyPutsBack(t *testing.T) {
 		}
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil || len(left) != 2 {
+	if err != nil || len(left) != 4 { // dot files included
 		t.Errorf("left behind: %v", left)
 	}
 	for _, name := range []string{"claviger.yaml", ".env.claviger.local", "app/api", "app/claviger", ".gitignore"} {
