@@ -17,13 +17,17 @@ const (
 	BlockService BlockScope = "service"
 	// BlockToken keeps out one credential by its own id (jti).
 	BlockToken BlockScope = "token"
+	// BlockKey keeps out nobody: it takes one of the provider's keys out of use, by
+	// its fingerprint.
+	BlockKey BlockScope = "key"
 )
 
 // Block keeps somebody out from now on. The zero value keeps out nobody.
 type Block struct {
 	Scope BlockScope
 	// Name is the plan, the person's pseudonym, the name of the service key, or
-	// the id of the token; empty for everyone.
+	// the id of the token, or the fingerprint of the provider's key; empty for
+	// everyone.
 	Name string
 	// Until is when the block ends by itself; the zero time is never.
 	Until time.Time

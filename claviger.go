@@ -143,7 +143,13 @@ type Call struct {
 	// JSON nor an event stream; it is passed on as it comes. One that ends in
 	// "/*" stands for its whole class.
 	Media []string
+	// For is for whom the provider's key is taken, once that is decided.
+	For KeyUse
 }
+
+// KeyUse says for whom one of the provider's keys is taken, so that actions,
+// plans and tenants can have keys of their own. What is empty is nobody's.
+type KeyUse struct{ Action, Plan, Tenant string }
 
 // Unit is an amount of one metered thing.
 type Unit struct {

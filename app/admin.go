@@ -60,8 +60,8 @@ func (h *health) state(ctx context.Context) (status int, word string, reasons []
 	return http.StatusOK, "ready", h.notes
 }
 
-// adminHandler serves healthz, readyz and metrics.
-func adminHandler(h *health, metrics *prometheus.Registry, hosts netx.Hosts) http.Handler {
+// adminHandler serves healthz, readyz, metrics and the state of the keys.
+func adminHandler(h *health, metrics *prometheus.Registry, keys func() keysView, hosts netx.Hosts) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeStatus(w, http.StatusOK, "alive", nil)
@@ -70,6 +70,7 @@ func adminHandler(h *health, metrics *prometheus.Registry, hosts netx.Hosts) htt
 		status, word, reasons := h.state(r.Context())
 		writeStatus(w, status, word, reasons)
 	})
+	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) { writeKeys(w, keys()) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "private, no-store")

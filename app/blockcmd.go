@@ -225,7 +225,7 @@ func configured(c *config.Config, b claviger.Block) bool {
 			}
 		}
 		return false
-	case claviger.BlockEveryone, claviger.BlockUser, claviger.BlockToken:
+	case claviger.BlockEveryone, claviger.BlockUser, claviger.BlockToken, claviger.BlockKey:
 	}
 	return true
 }

@@ -333,7 +333,10 @@ func (b *builder) upstream(prev previous) {
 		if err == nil {
 			b.secrets = append(b.secrets, s)
 		}
-		list = append(list, keys.PoolKey{Ref: k.Ref, Secret: s, Weight: int(k.Weight), Environment: k.Environment, Project: k.Project, Err: err})
+		list = append(list, keys.PoolKey{
+			Ref: k.Ref, Secret: s, Weight: int(k.Weight), Environment: k.Environment, Project: k.Project, Err: err,
+			For: keys.KeyFor{Plans: k.Plans, Actions: k.Actions},
+		})
 	}
 	b.in.pool = prev.pool.Replace(list)
 	client, err := upstream.New(upstream.Options{
@@ -346,6 +349,13 @@ func (b *builder) upstream(prev previous) {
 	}
 	b.in.idlers = append(b.in.idlers, client)
 	b.in.snapshot.Upstream = client
+}
+
+// serve makes the keys of this installation those of new calls, also of calls that
+// began before it.
+func (in *installation) serve() {
+	u := in.config.Upstream
+	in.pool.Serve(u.KeyHeader + " " + u.BaseURL)
 }
 
 // remarks are what an operator should hear at start.

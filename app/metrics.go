@@ -24,6 +24,8 @@ type metrics struct {
 
 	usageLost   *prometheus.CounterVec
 	usageFailed prometheus.Counter
+
+	keyState, keyCalls *keyGauge
 }
 
 func newMetrics() *metrics {
@@ -58,8 +60,10 @@ func newMetrics() *metrics {
 		usageFailed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "claviger_usage_failed_writes_total", Help: "Writes of the sums of usage that failed, each of which is tried again.",
 		}),
+		keyState: newKeyGauge("claviger_upstream_key_state", "1 for the state in which each of the provider's keys is.", "fingerprint", "state"),
+		keyCalls: newKeyGauge("claviger_upstream_key_calls", "Calls under way with each of the provider's keys, also with those that were replaced.", "fingerprint"),
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.first, m.tokens, m.units, m.cost, m.asked, m.usageLost, m.usageFailed,
+	m.registry.MustRegister(m.requests, m.duration, m.first, m.tokens, m.units, m.cost, m.asked, m.usageLost, m.usageFailed, m.keyState, m.keyCalls,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -21,6 +21,7 @@ func (s *running) reload(ctx context.Context) {
 		s.health.setDegraded("the configuration on disk is not good, and an older one is running: " + err.Error())
 		return
 	}
+	in.serve()
 	s.mu.Lock()
 	s.in = in
 	s.mu.Unlock()

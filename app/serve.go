@@ -16,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 
+	"claviger.dev/claviger"
 	"claviger.dev/claviger/authn/ticket"
 	"claviger.dev/claviger/block"
 	"claviger.dev/claviger/config"
@@ -80,7 +81,7 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 	s.output.set(config.Log{})
 	// net/http writes what a provider sent unasked to the standard logger.
 	slog.SetDefault(s.log)
-	pool := keys.NewPool(keys.PoolOptions{Changed: s.keyChanged}, nil)
+	pool := keys.NewPool(keys.PoolOptions{Changed: s.keyChanged, Retired: s.keyRetired}, nil)
 	in, err := newInstallation(ctx, env, src, previous{log: s.log, pool: pool, asked: s.metrics.askedOf, seen: s.seen, shared: s.shared})
 	if err != nil {
 		return nil, err
@@ -103,6 +104,8 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 		s.limits.Admission = env.watch(s.limits.Admission)
 	}
 	s.shared.set(s.limits.uses)
+	in.serve()
+	s.metrics.watchKeys(s)
 	s.ledger = newLedger(in.storage.engine, s.metrics, s.log)
 	s.gateway, err = gateway.New(gateway.Options{
 		Admission: s.limits, Blocks: s.blocks, Recorder: s.ledger, Logger: s.log,
@@ -136,16 +139,30 @@ func (s *running) problems(ctx context.Context) []string {
 func (s *running) keyChanged(k keys.KeyStatus) {
 	level := slog.LevelInfo
 	switch k.State {
-	case keys.StateRejected, keys.StateMissing:
+	case keys.StateRejected, keys.StateMissing, keys.StateMisplaced, keys.StateRetired:
 		level = slog.LevelError
 	case keys.StateCooling:
 		level = slog.LevelWarn
 	case keys.StateHealthy:
 	}
-	// The arguments of a command stay in the configuration.
-	ref, _, _ := strings.Cut(string(k.Ref), " ")
-	s.log.Log(context.Background(), level, "an upstream key changed its state",
-		"ref", ref, "fingerprint", k.ID, "state", string(k.State), "answer", k.Answer)
+	args := []any{"ref", shortRef(k.Ref), "fingerprint", k.ID, "state", string(k.State), "answer", k.Answer}
+	if k.State == keys.StateMisplaced {
+		args = append(args, "pinned_to", k.Project, "answers_for", k.Answered)
+	}
+	s.log.Log(context.Background(), level, "an upstream key changed its state", args...)
+}
+
+// shortRef is a reference without the arguments of a command, which stay in the
+// configuration.
+func shortRef(ref claviger.Ref) string {
+	short, _, _ := strings.Cut(string(ref), " ")
+	return short
+}
+
+// keyRetired reports whether an operator retired a key. Nothing is served before
+// the blocks are known.
+func (s *running) keyRetired(fingerprint string) bool {
+	return s.blocks != nil && s.blocks.KeyRetired(fingerprint)
 }
 
 // run opens the listeners and serves public on the public one. A second signal
@@ -202,7 +219,7 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 		}
 	}()
 	defer context.AfterFunc(ctx, s.health.drain)()
-	admin := adminHandler(s.health, s.metrics.registry, netx.NewHosts(adminHosts(back.Addr().String())))
+	admin := adminHandler(s.health, s.metrics.registry, s.keysView, netx.NewHosts(adminHosts(back.Addr().String())))
 	// The admin listener goes last, so that readyz tells of the draining.
 	var list []served
 	for _, l := range fronts {

@@ -75,6 +75,7 @@ func TestNamesNobody(t *testing.T) {
 		{Scope: claviger.BlockPlan},
 		{Scope: claviger.BlockService},
 		{Scope: claviger.BlockToken},
+		{Scope: claviger.BlockKey},
 		{Scope: claviger.BlockEveryone, Name: "x"},
 	}
 	var m Memory
@@ -93,6 +94,29 @@ func TestNamesNobody(t *testing.T) {
 	}
 	if p := b.Problems(); len(p) != len(odd) {
 		t.Errorf("%d problems: %q", len(p), p)
+	}
+}
+
+// TestKeyRetired: a key of the provider is out of use until its block ends, and
+// keeps out nobody.
+func TestKeyRetired(t *testing.T) {
+	now := start
+	b, err := Open(t.Context(), Options{Now: func() time.Time { return now }, Store: &faulty{list: []claviger.Block{
+		{Scope: claviger.BlockKey, Name: "0123456789ab", Until: start.Add(time.Hour)}, {Scope: claviger.BlockToken, Name: "t"},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if !b.KeyRetired("0123456789ab") || b.KeyRetired("ba9876543210") || b.KeyRetired("") || b.KeyRetired("t") {
+		t.Error("the wrong keys are retired")
+	}
+	if _, found := b.Find(claviger.Barred{Pseudonym: "0123456789ab", Plan: "0123456789ab"}); found {
+		t.Error("a retired key keeps somebody out")
+	}
+	now = start.Add(time.Hour)
+	if b.KeyRetired("0123456789ab") {
+		t.Error("retired after its end")
 	}
 }
 

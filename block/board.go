@@ -193,5 +193,16 @@ func (b *Board) Find(who claviger.Barred) (claviger.Block, bool) {
 	return b.current.Load().index.find(&who, b.now)
 }
 
+// KeyRetired reports whether the provider's key of this fingerprint was taken out
+// of use. It answers from memory, as Find does.
+func (b *Board) KeyRetired(fingerprint string) bool {
+	for _, x := range b.current.Load().index.keys[fingerprint] {
+		if x.Until.IsZero() || b.now().Before(x.Until) {
+			return true
+		}
+	}
+	return false
+}
+
 // Changed implements claviger.Blocks.
 func (b *Board) Changed() <-chan struct{} { return b.current.Load().changed }

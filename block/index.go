@@ -12,6 +12,8 @@ import (
 type index struct {
 	everyone                       []claviger.Block
 	plans, users, services, tokens map[string][]claviger.Block
+	// keys are the provider's, out of use.
+	keys map[string][]claviger.Block
 }
 
 // compile makes an index. odd says which blocks keep out nobody, since they name
@@ -44,6 +46,8 @@ func (ix *index) of(s claviger.BlockScope) *map[string][]claviger.Block {
 		return &ix.users
 	case claviger.BlockService:
 		return &ix.services
+	case claviger.BlockKey:
+		return &ix.keys
 	default:
 		return &ix.tokens
 	}
@@ -56,7 +60,7 @@ func Check(b claviger.Block) error {
 		if b.Name != "" {
 			return errors.New("block: everyone has no name")
 		}
-	case claviger.BlockPlan, claviger.BlockUser, claviger.BlockService, claviger.BlockToken:
+	case claviger.BlockPlan, claviger.BlockUser, claviger.BlockService, claviger.BlockToken, claviger.BlockKey:
 		if b.Name == "" {
 			return fmt.Errorf("block: a block of a %s names it", b.Scope)
 		}

@@ -66,6 +66,8 @@ func checkProvider(c *Config) []Problem {
 		if k.Ref != "" && first < i {
 			f.add(index("upstream.keys", i), "is the same reference as "+index("upstream.keys", first), "give it more weight there instead")
 		}
+		f.known(index("upstream.keys", i)+".plans", k.Plans, c.planNames(), "plan")
+		f.known(index("upstream.keys", i)+".actions", k.Actions, c.actionNames(), "action")
 	}
 	if len(c.Upstream.Keys) > 0 && !usable && c.Environment != "" {
 		f.add("upstream.keys", "every key is for another environment than "+c.Environment, "add a key for this one, or set environment")

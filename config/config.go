@@ -116,8 +116,11 @@ type UpstreamKey struct {
 	Weight int64
 	// Environment, when set, is the only environment in which the key is used.
 	Environment string
-	// Project is the provider's project to which the key belongs.
+	// Project is the provider's project to which the key belongs. Where it is
+	// set, a key that answers for another is taken out of use.
 	Project string
+	// Plans and Actions, when set, are the only ones whose calls the key serves.
+	Plans, Actions []string
 }
 
 // Timeouts are the time limits of a call upstream.

@@ -108,11 +108,18 @@ func upstreamKeyKind() kind[UpstreamKey] {
 		key("weight", whole(1, 1000), func(k *UpstreamKey) *int64 { return &k.Weight }, "Its share of the calls beside the other keys.").def("1"),
 		key("environment", choice(Development, "test", "preview", "staging", Production), func(k *UpstreamKey) *string { return &k.Environment },
 			"The one environment in which the key is used. Without it, every one."),
-		key("project", anyName("a project", "proj_web"), func(k *UpstreamKey) *string { return &k.Project }, "The provider's project to which the key belongs."),
+		key("project", anyName("a project", "proj_web"), func(k *UpstreamKey) *string { return &k.Project },
+			"The provider's project to which the key belongs. A key that answers for another is taken out of use."),
+		key("plans", listOf(anyName("the name of a plan", "pro")).some("as [pro]"), func(k *UpstreamKey) *[]string { return &k.Plans },
+			"The plans whose calls the key serves, and no others; those calls are served by no other key. Without it, everybody's."),
+		key("actions", listOf(anyName("the name of an action", "generate-text")).some("as [generate-text]"), func(k *UpstreamKey) *[]string { return &k.Actions },
+			"The same for actions. With both, a call has to fit both."),
 	)
 	return &brief[UpstreamKey, claviger.Ref]{
 		object: long, short: secretRef(), at: func(k *UpstreamKey) *claviger.Ref { return &k.Ref },
-		plain: func(k UpstreamKey) bool { return k.Weight == 1 && k.Environment == "" && k.Project == "" },
+		plain: func(k UpstreamKey) bool {
+			return k.Weight == 1 && k.Environment == "" && k.Project == "" && len(k.Plans)+len(k.Actions) == 0
+		},
 	}
 }
 

@@ -82,6 +82,7 @@ func (x *exchange) authorize(c *caller, call *claviger.Call) (claviger.Decision,
 	if err := x.barred(c, d.Plan); err != nil {
 		return claviger.Decision{}, err
 	}
+	x.keyFor = claviger.KeyUse{Action: call.Action, Plan: d.Plan, Tenant: c.Tenant}
 	return d, nil
 }
 
@@ -119,7 +120,14 @@ func (a *admitted) send() (*http.Response, error) {
 // pass authorizes another call under the same hold: one of several by which a
 // list is read.
 func (a *admitted) pass(call *claviger.Call) claviger.Authorized {
-	return claviger.Authorize(seal.ForMint(), *call, a.hold, a.x.event.RequestID)
+	return a.x.mint(call, a.hold)
+}
+
+// mint authorizes a call, with the key of whom it is for.
+func (x *exchange) mint(call *claviger.Call, h claviger.Hold) claviger.Authorized {
+	c := *call
+	c.For = x.keyFor
+	return claviger.Authorize(seal.ForMint(), c, h, x.event.RequestID)
 }
 
 // admit takes all charges at once, or none, and mints the pass for upstream.
@@ -151,7 +159,7 @@ func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call) (
 	return &admitted{
 		x: x, ctx: ctx, end: end, hold: hold, held: charges, model: call.Model, prices: x.s.Prices,
 		most:       units,
-		authorized: claviger.Authorize(seal.ForMint(), *call, hold, x.event.RequestID),
+		authorized: x.mint(call, hold),
 	}, nil
 }
 

@@ -40,6 +40,8 @@ type exchange struct {
 	// uploading is how much of the memory for uploads this request has.
 	uploading int64
 	event     claviger.Event
+	// keyFor is for whom the provider's key is taken.
+	keyFor claviger.KeyUse
 	// call is the place among the calls under way.
 	call call
 }

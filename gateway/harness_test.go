@@ -346,7 +346,7 @@ type pool struct {
 	err  error
 }
 
-func (p *pool) Take(_ context.Context, except []string) (string, claviger.Secret, error) {
+func (p *pool) Take(_ context.Context, _ claviger.KeyUse, except []string) (string, claviger.Secret, error) {
 	if p.err != nil {
 		return "", claviger.Secret{}, p.err
 	}
@@ -360,6 +360,8 @@ func (p *pool) Take(_ context.Context, except []string) (string, claviger.Secret
 }
 
 func (*pool) Report(string, int, time.Duration) {}
+func (*pool) Belongs(string, string)            {}
+func (*pool) Done(string)                       {}
 
 // ledger counts the holds of an admission that are open, and keeps how they
 // ended.

@@ -21,12 +21,16 @@ const (
 type State string
 
 // The states. A rejected key was refused with 401 or 403 and a cooling one with
-// 429; a missing one could not be read.
+// 429; a misplaced one answers for another project than the one to which it is
+// pinned; a retired one was taken out of use by an operator; a missing one could
+// not be read.
 const (
-	StateHealthy  State = "healthy"
-	StateCooling  State = "cooling"
-	StateRejected State = "rejected"
-	StateMissing  State = "missing"
+	StateHealthy   State = "healthy"
+	StateCooling   State = "cooling"
+	StateRejected  State = "rejected"
+	StateMisplaced State = "misplaced"
+	StateRetired   State = "retired"
+	StateMissing   State = "missing"
 )
 
 // health is what is known about one key. The pool guards it.

@@ -2,10 +2,8 @@ package keys
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -20,8 +18,13 @@ type PoolKey struct {
 	Err    error
 	// Weight is the key's share of the calls; less than 1 counts as 1.
 	Weight int
-	// Environment and Project are told in KeyStatus and decide nothing here.
-	Environment, Project string
+	// Environment is told in KeyStatus and decides nothing here.
+	Environment string
+	// Project, when set, is the only project of the provider for which the key
+	// may answer; one that answers for another is taken out of use.
+	Project string
+	// For, when it names anybody, are the only calls for which the key is used.
+	For KeyFor
 }
 
 // KeyStatus is how one key stands. It is safe to print.
@@ -36,6 +39,12 @@ type KeyStatus struct {
 	Answer               int
 	Weight               int
 	Environment, Project string
+	// Answered is the project for which the provider last said that the key
+	// answers, where it said so.
+	Answered string
+	For      KeyFor
+	// InFlight is how many calls are under way with the key.
+	InFlight int
 	// Err says why the key is missing.
 	Err error
 }
@@ -47,6 +56,10 @@ type PoolOptions struct {
 	// Changed is told when the state of a key changed, after the change and
 	// from the goroutine of the call. Nil is silence.
 	Changed func(KeyStatus)
+	// Retired reports whether an operator took the key of this fingerprint out of
+	// use. It is asked often and under a lock, and must not block. Nil means that
+	// none is.
+	Retired func(id string) bool
 }
 
 // Pool hands out the provider's keys in turn, by weight, and leaves out those
@@ -55,6 +68,10 @@ type Pool struct {
 	shared  *shared
 	entries []*entry
 	missing []PoolKey
+	// at is where the keys are good, once the pool serves.
+	at string
+	// reserved says that some keys are for some calls only.
+	reserved bool
 }
 
 // shared is what a pool and those that replace it have in common.
@@ -62,6 +79,12 @@ type shared struct {
 	o      PoolOptions
 	mu     sync.Mutex
 	health map[string]*health // by fingerprint
+	// project is for which one each key answers; flying counts calls under way.
+	// Both are by fingerprint.
+	project map[string]string
+	flying  map[string]int
+	// serving is the pool from which new calls take their keys.
+	serving *Pool
 }
 
 type entry struct {
@@ -77,7 +100,10 @@ func NewPool(o PoolOptions, list []PoolKey) *Pool {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p := &Pool{shared: &shared{o: o, health: map[string]*health{}}}
+	if o.Retired == nil {
+		o.Retired = func(string) bool { return false }
+	}
+	p := &Pool{shared: &shared{o: o, health: map[string]*health{}, project: map[string]string{}, flying: map[string]int{}}}
 	return p.Replace(list)
 }
 
@@ -102,10 +128,29 @@ func (p *Pool) Replace(list []PoolKey) *Pool {
 		k.Weight = max(k.Weight, 1)
 		next.add(k)
 	}
-	maps.DeleteFunc(p.shared.health, func(id string, _ *health) bool {
-		return next.find(id) == nil && p.find(id) == nil
-	})
+	gone := func(id string) bool { return next.find(id) == nil && p.find(id) == nil }
+	maps.DeleteFunc(p.shared.health, func(id string, _ *health) bool { return gone(id) })
+	maps.DeleteFunc(p.shared.project, func(id, _ string) bool { return gone(id) })
 	return next
+}
+
+// Serve makes p the pool of new calls. From now on the pools that it replaces
+// hand out its keys instead of their own, as long as they are for the same place
+// (the provider's address), so that a call that began before a rotation does not
+// take the old key after it.
+func (p *Pool) Serve(at string) {
+	p.shared.mu.Lock()
+	defer p.shared.mu.Unlock()
+	p.at = at
+	p.shared.serving = p
+}
+
+// newest is the pool whose keys a call on p gets. The caller holds the lock.
+func (p *Pool) newest() *Pool {
+	if s := p.shared.serving; s != nil && s.at == p.at {
+		return s
+	}
+	return p
 }
 
 func (p *Pool) find(id string) *entry {
@@ -119,118 +164,78 @@ func (p *Pool) find(id string) *entry {
 
 func (p *Pool) add(k PoolKey) {
 	id := k.Secret.Fingerprint()
-	if e := p.find(id); e != nil {
-		e.Weight += k.Weight
-		return
+	for _, e := range p.entries {
+		if e.id == id && e.For.equal(k.For) {
+			e.Weight += k.Weight
+			return
+		}
 	}
 	h := p.shared.health[id]
 	if h == nil {
 		h = &health{state: StateHealthy}
 		p.shared.health[id] = h
 	}
+	p.reserved = p.reserved || !k.For.everyone()
 	p.entries = append(p.entries, &entry{PoolKey: k, id: id, health: h})
 }
 
-// Take returns a key that is fit to be tried and that except does not name. The
-// id is the key's fingerprint. A key that is out and may be tried again comes
-// first, one call at a time; in a second attempt, which except tells, last.
-// Without a key the error is a *claviger.Error: CodeMisconfigured when none is
-// configured or readable, CodeUpstreamError when all are rejected, and
-// CodeUpstreamBusy with RetryAfter otherwise.
-func (p *Pool) Take(_ context.Context, except []string) (id string, s claviger.Secret, err error) {
+// Take returns a key that is fit to be tried for use and that except does not
+// name. The id is the key's fingerprint. A key that is out and may be tried again
+// comes first, one call at a time; in a second attempt, which except tells, last.
+// Where keys are reserved for the use, no other key serves it, and nothing else is
+// served by them. Without a key the error is a *claviger.Error: CodeMisconfigured
+// when none is configured, readable and in use, CodeUpstreamError when all are
+// rejected, and CodeUpstreamBusy with RetryAfter otherwise. Each Take is followed
+// by one Report and one Done.
+func (p *Pool) Take(_ context.Context, use claviger.KeyUse, except []string) (id string, s claviger.Secret, err error) {
 	now := p.shared.o.Now()
 	p.shared.mu.Lock()
 	defer p.shared.mu.Unlock()
-	for _, e := range p.entries {
+	p = p.newest()
+	c := choice{entries: p.entriesFor(use), p: p, now: now, except: except}
+	for _, e := range c.entries {
 		e.tick(now)
 	}
-	e := p.pick(now, except)
+	e := c.pick()
 	if e == nil {
-		return "", claviger.Secret{}, p.none(now)
+		return "", claviger.Secret{}, c.none()
 	}
 	if e.state != StateHealthy {
 		e.begin(now)
 	}
+	p.shared.flying[e.id]++
 	return e.id, e.Secret, nil
 }
 
-func (p *Pool) pick(now time.Time, except []string) *entry {
-	if len(except) == 0 {
-		if e := p.trial(now, except); e != nil {
-			return e
-		}
+// Done says that a call with a key has ended, with all that there was to read of
+// its answer.
+func (p *Pool) Done(id string) {
+	p.shared.mu.Lock()
+	defer p.shared.mu.Unlock()
+	if p.shared.flying[id]--; p.shared.flying[id] <= 0 {
+		delete(p.shared.flying, id)
 	}
-	if e := p.next(except); e != nil {
-		return e
-	}
-	return p.trial(now, except)
 }
 
-// next picks a healthy key by smooth weighted round robin: each gets credit by
-// its weight, and who has most is taken and pays for all.
-func (p *Pool) next(except []string) *entry {
-	var best *entry
-	total := 0
-	for _, e := range p.entries {
-		if e.state != StateHealthy || slices.Contains(except, e.id) {
-			continue
-		}
-		e.credit += e.Weight
-		total += e.Weight
-		if best == nil || e.credit > best.credit {
-			best = e
-		}
+// Belongs takes in for which project the provider says that a key answers. A key
+// that is pinned to another one is out of use from then on, until it is replaced,
+// or its pin. The call that found out stands: the provider has it already.
+func (p *Pool) Belongs(id, project string) {
+	now := p.shared.o.Now()
+	p.shared.mu.Lock()
+	e := p.newest().find(id)
+	known := p.shared.project[id] == project
+	if e == nil || known {
+		p.shared.mu.Unlock()
+		return
 	}
-	if best != nil {
-		best.credit -= total
+	before := p.shared.stateOf(e)
+	p.shared.project[id] = project
+	changed, st := p.shared.stateOf(e) != before, p.shared.status(e, now)
+	p.shared.mu.Unlock()
+	if changed && p.shared.o.Changed != nil {
+		p.shared.o.Changed(st)
 	}
-	return best
-}
-
-// trial picks the key that waited longest for its trial.
-func (p *Pool) trial(now time.Time, except []string) *entry {
-	var best *entry
-	for _, e := range p.entries {
-		if e.due(now) && !slices.Contains(except, e.id) && (best == nil || e.until.Before(best.until)) {
-			best = e
-		}
-	}
-	return best
-}
-
-// The reasons for which there is no key.
-var (
-	errNoKey    = errors.New("no upstream key is configured")
-	errRejected = errors.New("every upstream key is rejected by the provider")
-	errCooling  = errors.New("every upstream key is cooling down after the provider's rate limit")
-)
-
-// none says why there is no key. The caller holds the lock.
-func (p *Pool) none(now time.Time) *claviger.Error {
-	if len(p.entries) == 0 {
-		causes := []error{errNoKey}
-		if len(p.missing) > 0 {
-			causes = nil
-		}
-		for _, k := range p.missing {
-			causes = append(causes, k.Err)
-		}
-		return &claviger.Error{Code: claviger.CodeMisconfigured, Err: errors.Join(causes...)}
-	}
-	wait, rejected := time.Duration(-1), 0
-	for _, e := range p.entries {
-		if e.state == StateRejected {
-			rejected++
-			continue
-		}
-		if w := e.until.Sub(now); wait < 0 || w < wait {
-			wait = w
-		}
-	}
-	if rejected == len(p.entries) {
-		return &claviger.Error{Code: claviger.CodeUpstreamError, Err: errRejected}
-	}
-	return &claviger.Error{Code: claviger.CodeUpstreamBusy, RetryAfter: max(wait, time.Second), Err: errCooling}
 }
 
 // Report tells how the call with a key ended: the provider's status, or 0 when
@@ -242,28 +247,43 @@ func (p *Pool) none(now time.Time) *claviger.Error {
 func (p *Pool) Report(id string, status int, retryAfter time.Duration) {
 	now := p.shared.o.Now()
 	p.shared.mu.Lock()
-	e := p.find(id)
+	e := p.newest().find(id)
+	if e == nil {
+		e = p.find(id)
+	}
 	if e == nil {
 		p.shared.mu.Unlock()
 		return
 	}
-	before := e.state
+	before := p.shared.stateOf(e)
 	e.learn(now, status, retryAfter)
-	changed, st := e.state != before, e.status(now)
+	changed, st := p.shared.stateOf(e) != before, p.shared.status(e, now)
 	p.shared.mu.Unlock()
 	if changed && p.shared.o.Changed != nil {
 		p.shared.o.Changed(st)
 	}
 }
 
+// stateOf is the state of a key with what stands above its health. The caller
+// holds the lock.
+func (s *shared) stateOf(e *entry) State {
+	switch {
+	case s.o.Retired(e.id):
+		return StateRetired
+	case e.Project != "" && s.project[e.id] != "" && s.project[e.id] != e.Project:
+		return StateMisplaced
+	}
+	return e.state
+}
+
 // status is how the key stands. The caller holds the lock.
-func (e *entry) status(now time.Time) KeyStatus {
+func (s *shared) status(e *entry, now time.Time) KeyStatus {
 	e.tick(now)
 	st := KeyStatus{
-		ID: e.id, Ref: e.Ref, State: e.state, Answer: e.answer,
-		Weight: e.Weight, Environment: e.Environment, Project: e.Project,
+		ID: e.id, Ref: e.Ref, State: s.stateOf(e), Answer: e.answer, Weight: e.Weight,
+		Environment: e.Environment, Project: e.Project, Answered: s.project[e.id], For: e.For, InFlight: s.flying[e.id],
 	}
-	if e.state != StateHealthy {
+	if st.State == StateCooling || st.State == StateRejected {
 		st.Until = e.until
 	}
 	return st
@@ -276,15 +296,23 @@ func (p *Pool) Status() []KeyStatus {
 	defer p.shared.mu.Unlock()
 	var out []KeyStatus
 	for _, e := range p.entries {
-		out = append(out, e.status(now))
+		out = append(out, p.shared.status(e, now))
 	}
 	for _, k := range p.missing {
 		out = append(out, KeyStatus{
 			Ref: k.Ref, State: StateMissing, Err: k.Err,
-			Weight: k.Weight, Environment: k.Environment, Project: k.Project,
+			Weight: k.Weight, Environment: k.Environment, Project: k.Project, For: k.For,
 		})
 	}
 	return out
+}
+
+// InFlight counts the calls under way by the fingerprint of their key, also for
+// keys that the pool does not have any more.
+func (p *Pool) InFlight() map[string]int {
+	p.shared.mu.Lock()
+	defer p.shared.mu.Unlock()
+	return maps.Clone(p.shared.flying)
 }
 
 // Problems says why no call can go upstream, one sentence for each key, or
@@ -303,6 +331,10 @@ func (p *Pool) Problems() []string {
 			out = append(out, "upstream key missing: "+k.Err.Error())
 		case StateRejected:
 			out = append(out, fmt.Sprintf("upstream key %s (%s) was rejected by the provider with status %d", k.Ref, k.ID, k.Answer))
+		case StateMisplaced:
+			out = append(out, fmt.Sprintf("upstream key %s (%s) is pinned to another project than the provider says it belongs to", k.Ref, k.ID))
+		case StateRetired:
+			out = append(out, fmt.Sprintf("upstream key %s (%s) was retired; put another in its place", k.Ref, k.ID))
 		}
 	}
 	return out

@@ -32,7 +32,7 @@ func take(t testing.TB, p *Pool, list []PoolKey, except ...int) any {
 	for _, i := range except {
 		ids = append(ids, list[i].Secret.Fingerprint())
 	}
-	id, s, err := p.Take(t.Context(), ids)
+	id, s, err := p.Take(t.Context(), claviger.KeyUse{}, ids)
 	if err != nil {
 		e, ok := errors.AsType[*claviger.Error](err)
 		if !ok || id != "" || !s.IsZero() {
@@ -165,7 +165,7 @@ func TestCooling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, list := poolOf(1)
 		report(p, list[0], 429, 20*time.Second)
-		_, _, err := p.Take(t.Context(), nil)
+		_, _, err := p.Take(t.Context(), claviger.KeyUse{}, nil)
 		e, ok := errors.AsType[*claviger.Error](err)
 		if !ok || e.Code != claviger.CodeUpstreamBusy || e.RetryAfter != 20*time.Second {
 			t.Fatalf("got %v", err)
@@ -253,7 +253,7 @@ func TestNoKey(t *testing.T) {
 	missing := PoolKey{Ref: "env:OPENAI_API_KEY", Err: errors.New("env:OPENAI_API_KEY: it is not set")}
 	for name, list := range map[string][]PoolKey{"none": nil, "missing": {missing}, "empty": {{Ref: "env:OPENAI_API_KEY"}}} {
 		p := NewPool(PoolOptions{}, list)
-		_, _, err := p.Take(t.Context(), nil)
+		_, _, err := p.Take(t.Context(), claviger.KeyUse{}, nil)
 		e, ok := errors.AsType[*claviger.Error](err)
 		if !ok || e.Code != claviger.CodeMisconfigured || e.Sentence() != "Server misconfigured" {
 			t.Errorf("%s: %v", name, err)
@@ -285,7 +285,7 @@ func TestMixedTrouble(t *testing.T) {
 		report(p, list[0], 401, 0)
 		report(p, list[1], 429, 40*time.Second)
 		report(p, list[2], 429, 20*time.Second)
-		_, _, err := p.Take(t.Context(), nil)
+		_, _, err := p.Take(t.Context(), claviger.KeyUse{}, nil)
 		e, ok := errors.AsType[*claviger.Error](err)
 		if !ok || e.Code != claviger.CodeUpstreamBusy || e.RetryAfter != 20*time.Second {
 			t.Errorf("got %v", err)
@@ -414,7 +414,7 @@ func stepTake(t *rapid.T, p *Pool, list []PoolKey, models []model, now time.Time
 	case len(fit) > 0:
 		want = fit
 	}
-	id, _, err := p.Take(context.Background(), except)
+	id, _, err := p.Take(context.Background(), claviger.KeyUse{}, except)
 	if err != nil {
 		if len(want) > 0 {
 			t.Fatalf("no key (%v), though %v would do", err, want)
@@ -493,7 +493,7 @@ func TestPoolConcurrent(t *testing.T) {
 	for g := range 8 {
 		wg.Go(func() {
 			for i := range 500 {
-				id, s, err := p.Take(t.Context(), nil)
+				id, s, err := p.Take(t.Context(), claviger.KeyUse{}, nil)
 				if err == nil && s.IsZero() {
 					t.Error("no key and no error")
 				}
@@ -518,7 +518,7 @@ func BenchmarkTake(b *testing.B) {
 	p, _ := poolOf(1, 1, 1)
 	b.ReportAllocs()
 	for b.Loop() {
-		id, _, err := p.Take(b.Context(), nil)
+		id, _, err := p.Take(b.Context(), claviger.KeyUse{}, nil)
 		if err != nil {
 			b.Fatal(err)
 		}

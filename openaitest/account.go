@@ -2,7 +2,6 @@ package openaitest
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,9 +47,14 @@ func (x *exchange) authenticate() *apiError {
 		}
 	}
 	x.key = key
-	if len(x.sim.keys) > 0 && !slices.Contains(x.sim.keys, key) {
+	if x.isAdministration() {
+		return x.administrator()
+	}
+	project, ok := x.sim.known(key)
+	if !ok {
 		return incorrectKey(key)
 	}
+	x.w.Header().Set("Openai-Project", project)
 	return nil
 }
 

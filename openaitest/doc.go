@@ -51,6 +51,13 @@
 // is over, to the call that began it. The input of a response that continues
 // another, or a conversation, counts what came before.
 //
+// # Its administration
+//
+// With [Options.AdminKeys], service accounts and keys of projects can be listed,
+// created and deleted as with OpenAI's administration API, and a key is good from
+// its creation to its deletion. The header openai-project names the project of the
+// key.
+//
 // # Faults
 //
 // A [Fault] breaks one call or several. It comes from the request header

@@ -27,15 +27,19 @@ func routeTable() []route {
 	tables := [][]route{textRoutes(), responseRoutes(), conversationRoutes(), chatRoutes(), fileRoutes(), uploadRoutes(), imageRoutes(), audioRoutes(), storeRoutes()}
 	var out []route
 	for _, t := range tables {
-		for _, r := range t {
-			if r.method != http.MethodPost {
-				r.media = mediaNone
-			}
-			r.pattern = "/v1" + r.pattern
-			out = append(out, r)
-		}
+		out = append(out, prefixed(t)...)
 	}
 	return out
+}
+
+func prefixed(routes []route) []route {
+	for i := range routes {
+		if routes[i].method != http.MethodPost {
+			routes[i].media = mediaNone
+		}
+		routes[i].pattern = "/v1" + routes[i].pattern
+	}
+	return routes
 }
 
 func textRoutes() []route {

@@ -26,6 +26,11 @@ const MaxBody = 64 << 20
 type Options struct {
 	// Keys are the accepted API keys. None means that any bearer key is good.
 	Keys []string
+	// AdminKeys open the administration API: projects, their service accounts and
+	// keys. With them, a key is good as long as the administration has it: first
+	// those of Keys, which belong to Project, then those that are created. Without
+	// any, these paths are unknown.
+	AdminKeys []string
 	// Models are the ids that exist. None means a list of OpenAI's own models.
 	// A name that begins with "text-embedding" embeds, one that begins with
 	// "omni-moderation" or "text-moderation" moderates, "gpt-image" and "dall-e" draw,
@@ -69,6 +74,7 @@ type Sim struct {
 	delta        atomic.Int64
 	ids          ids
 
+	org    organization
 	faults faultList
 	rec    recorder
 	memory memory
@@ -106,6 +112,10 @@ func New(o Options) *Sim {
 		s.project = s.ids.base62("proj_", 24)
 	}
 	s.routes = routeTable()
+	if len(o.AdminKeys) > 0 {
+		s.routes = append(s.routes, prefixed(adminRoutes())...)
+		s.found(o.AdminKeys, o.Keys)
+	}
 	if s.runs = o.Background; s.runs <= 0 {
 		s.runs = DefaultBackground
 	}

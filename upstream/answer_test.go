@@ -335,10 +335,11 @@ func BenchmarkRead(b *testing.B) {
 // steady is a pool that keeps no account.
 type steady struct{ *pool }
 
-func (s steady) Take(context.Context, []string) (string, claviger.Secret, error) {
+func (s steady) Take(context.Context, claviger.KeyUse, []string) (string, claviger.Secret, error) {
 	return s.ids[0], s.keys[0], nil
 }
 func (steady) Report(string, int, time.Duration) {}
+func (steady) Done(string)                       {}
 
 func drain(b *testing.B, r io.ReadCloser, buf []byte) {
 	b.Helper()

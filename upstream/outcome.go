@@ -43,6 +43,8 @@ type failure struct {
 	wait   time.Duration
 	// nothing says that the provider certainly did no work.
 	nothing bool
+	// project is for which one the provider says that it answered.
+	project string
 }
 
 // failures are those of one call so far.

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"claviger.dev/claviger"
@@ -33,10 +34,10 @@ const (
 // maxAttempts bounds how many requests one call may become.
 const maxAttempts = 3
 
-// KeyPool hands out upstream keys. Both methods may be called concurrently.
+// KeyPool hands out upstream keys. Its methods may be called concurrently.
 //
-// Take returns a key that is fit to be tried and that except does not name; id
-// is safe to print. It may block on the source of the secret until ctx ends. A
+// Take returns a key that is fit to be tried for use and that except does not
+// name; id is safe to print. It may block on the source of the secret until ctx ends. A
 // *claviger.Error says why there is none: CodeMisconfigured when none can be
 // read, CodeUpstreamBusy with RetryAfter while all are cooling down,
 // CodeUpstreamError when all are rejected. On error it denies.
@@ -44,10 +45,20 @@ const maxAttempts = 3
 // Report follows each Take exactly once and does not block: status is the
 // provider's, or 0 when there was none and nothing was learned about the key.
 // retryAfter, when positive, is how long the provider asked to wait.
+//
+// Belongs tells, before Report, for which of its projects the provider says that
+// it answered, where it says so. Done follows each Take exactly once, after Report,
+// when the last byte of the answer was read or given up. Neither blocks.
 type KeyPool interface {
-	Take(ctx context.Context, except []string) (id string, s claviger.Secret, err error)
+	Take(ctx context.Context, use claviger.KeyUse, except []string) (id string, s claviger.Secret, err error)
 	Report(id string, status int, retryAfter time.Duration)
+	Belongs(id, project string)
+	Done(id string)
 }
+
+// headerProject names the project to which the key belongs, on every answer of
+// OpenAI to a key that it accepts.
+const headerProject = "Openai-Project"
 
 // The ways in which the key travels.
 const (
@@ -198,7 +209,9 @@ func (c *Client) RoundTrip(ctx context.Context, a claviger.Authorized) (*http.Re
 		return nil, err
 	}
 	out.sent()
-	resp.Body.(*answer).release = cancel
+	body := resp.Body.(*answer)
+	done := body.release
+	body.release = func() { cancel(); done() }
 	return resp, nil
 }
 
@@ -207,19 +220,25 @@ func (c *Client) tries(ctx context.Context, out *outgoing) (*http.Response, erro
 	var tried []string
 	var all failures
 	for n := 1; ; n++ {
-		id, key, err := c.keys.Take(ctx, tried)
+		id, key, err := c.keys.Take(ctx, out.call.For, tried)
 		if err != nil {
 			return nil, all.told(all.noKey(ctx, err))
 		}
 		if slices.Contains(tried, id) {
 			c.keys.Report(id, 0, 0)
+			c.keys.Done(id)
 			return nil, all.told(all.verdict())
 		}
 		resp, f := c.attempt(ctx, out, key)
+		if f.project != "" {
+			c.keys.Belongs(id, f.project)
+		}
 		c.keys.Report(id, f.status, f.wait)
 		if f.err == nil {
+			resp.Body.(*answer).release = sync.OnceFunc(func() { c.keys.Done(id) })
 			return resp, nil
 		}
+		c.keys.Done(id)
 		all.add(f)
 		if f.fault == faultFinal || n == maxAttempts || all.connects > 1 {
 			return nil, all.told(all.verdict())
@@ -248,9 +267,12 @@ func (c *Client) attempt(ctx context.Context, out *outgoing, key claviger.Secret
 	}
 	w.answered(resp.Body)
 	if resp.StatusCode == http.StatusOK {
-		return c.accept(w, resp, out)
+		good, f := c.accept(w, resp, out)
+		f.project = resp.Header.Get(headerProject)
+		return good, f
 	}
 	f := c.refusal(w, resp, out)
+	f.project = resp.Header.Get(headerProject)
 	_ = w.Close()
 	return nil, f
 }

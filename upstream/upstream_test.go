@@ -31,6 +31,9 @@ type pool struct {
 	mu      sync.Mutex
 	taken   int
 	reports []string
+	done    int
+	belongs []string
+	uses    []claviger.KeyUse
 }
 
 func newPool(n int) *pool {
@@ -42,7 +45,7 @@ func newPool(n int) *pool {
 	return p
 }
 
-func (p *pool) Take(ctx context.Context, except []string) (string, claviger.Secret, error) {
+func (p *pool) Take(ctx context.Context, use claviger.KeyUse, except []string) (string, claviger.Secret, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if ctx.Err() != nil {
@@ -51,6 +54,7 @@ func (p *pool) Take(ctx context.Context, except []string) (string, claviger.Secr
 	for i, id := range p.ids {
 		if !slices.Contains(except, id) {
 			p.taken++
+			p.uses = append(p.uses, use)
 			return id, p.keys[i], nil
 		}
 	}
@@ -63,6 +67,18 @@ func (p *pool) Report(id string, status int, retryAfter time.Duration) {
 	p.reports = append(p.reports, fmt.Sprintf("%s:%d:%s", id, status, retryAfter))
 }
 
+func (p *pool) Belongs(id, project string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.belongs = append(p.belongs, id+":"+project)
+}
+
+func (p *pool) Done(string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done++
+}
+
 // check holds a pool to its bargain: as many reports as keys taken.
 func (p *pool) check(t *testing.T, want ...string) {
 	t.Helper()
@@ -70,6 +86,9 @@ func (p *pool) check(t *testing.T, want ...string) {
 	defer p.mu.Unlock()
 	if p.taken != len(p.reports) {
 		t.Errorf("%d keys taken, %d reported", p.taken, len(p.reports))
+	}
+	if p.taken != p.done {
+		t.Errorf("%d keys taken, %d given back", p.taken, p.done)
 	}
 	if want != nil && !slices.Equal(p.reports, want) {
 		t.Errorf("reports %q, want %q", p.reports, want)

@@ -107,9 +107,6 @@ func (s *Store) Close() error {
 	return err
 }
 
-// ErrNone says that there are no tables of claviger yet.
-var ErrNone = sqldb.ErrNone
-
 // Clock reads the clock of the server.
 func (s *Store) Clock(ctx context.Context) (time.Time, error) {
 	var t time.Time

@@ -58,9 +58,6 @@ type Store struct {
 	path string
 }
 
-// ErrNone says that there is no database of claviger yet.
-var ErrNone = sqldb.ErrNone
-
 const (
 	busyDefault = 5 * time.Second
 	readers     = 4
