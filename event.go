@@ -33,6 +33,9 @@ type Event struct {
 	Cost      Money
 	// CallerGone says that the caller left before the end.
 	CallerGone bool
+	// Tripwire says where one of our own secrets was stopped on its way to the
+	// caller: "answer", "stream", "error", "page", "file" or "header".
+	Tripwire string
 	// Cause is the log's side of an error.
 	Cause string
 }
@@ -78,6 +81,7 @@ func (e *Event) LogValue() slog.Value {
 	if e.CallerGone {
 		attrs = append(attrs, slog.Bool("caller_gone", true))
 	}
+	add("tripwire", e.Tripwire)
 	add("cause", e.Cause)
 	return slog.GroupValue(attrs...)
 }

@@ -36,6 +36,7 @@ good answer, and limited where it was not asked, because too much was asked in v
 
 ` + "`state`" + ` is healthy, cooling (429), rejected (401 or 403), misplaced (it answers for another project than the one it is pinned to), retired
 (by an operator) or missing, which has no fingerprint. ` + "`GET /keys`" + ` tells the same as JSON, with references and never a key.
+` + "`place`" + ` is answer, stream, file, page, error or header, where it was to go to a caller, or log; any count there is worth a look: what was stopped is not shown.
 
 ` + "`GET /readyz`" + ` is 200 with ` + "`ready`" + ` or ` + "`degraded`" + ` (an older configuration is running), or 503 with ` + "`unready`" + `, and says why under
 ` + "`reasons`" + `. ` + "`GET /healthz`" + ` is 200 as long as the process answers.
@@ -47,7 +48,7 @@ var description = regexp.MustCompile(`fqName: "([^"]*)", help: "([^"]*)".*variab
 func TestMetricsPage(t *testing.T) {
 	m := newMetrics()
 	page := metricsHead
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.first, m.tokens, m.units, m.cost, m.asked, m.usageLost, m.usageFailed, m.keyState, m.keyCalls} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.first, m.tokens, m.units, m.cost, m.asked, m.usageLost, m.usageFailed, m.keyState, m.keyCalls, m.tripwire} {
 		descs := make(chan *prometheus.Desc, 8)
 		c.Describe(descs)
 		d := description.FindStringSubmatch((<-descs).String())

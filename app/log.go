@@ -20,7 +20,9 @@ type logOutput struct {
 	trip func() *redact.Tripwire
 	// people says to write text for somebody who watches, in development.
 	people bool
-	next   atomic.Pointer[slog.Handler]
+	// hit, when set, is told of each line out of which one was kept.
+	hit  func()
+	next atomic.Pointer[slog.Handler]
 }
 
 // newLogger makes the process's log, in the form that a configuration without
@@ -76,7 +78,7 @@ func (h *liveHandler) Enabled(ctx context.Context, l slog.Level) bool {
 
 // Handle implements slog.Handler.
 func (h *liveHandler) Handle(ctx context.Context, r slog.Record) error {
-	next := redact.NewHandler(*h.out.next.Load(), h.out.trip())
+	next := redact.NewWatchedHandler(*h.out.next.Load(), h.out.trip, h.out.hit)
 	for _, w := range h.with {
 		next = w(next)
 	}

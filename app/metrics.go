@@ -26,6 +26,7 @@ type metrics struct {
 	usageFailed prometheus.Counter
 
 	keyState, keyCalls *keyGauge
+	tripwire           *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -60,10 +61,13 @@ func newMetrics() *metrics {
 		usageFailed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "claviger_usage_failed_writes_total", Help: "Writes of the sums of usage that failed, each of which is tried again.",
 		}),
+		tripwire: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "claviger_tripwire_total", Help: "Secrets of our own that were stopped on their way out, by place.",
+		}, []string{"place"}),
 		keyState: newKeyGauge("claviger_upstream_key_state", "1 for the state in which each of the provider's keys is.", "fingerprint", "state"),
 		keyCalls: newKeyGauge("claviger_upstream_key_calls", "Calls under way with each of the provider's keys, also with those that were replaced.", "fingerprint"),
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.first, m.tokens, m.units, m.cost, m.asked, m.usageLost, m.usageFailed, m.keyState, m.keyCalls,
+	m.registry.MustRegister(m.requests, m.duration, m.first, m.tokens, m.units, m.cost, m.asked, m.usageLost, m.usageFailed, m.keyState, m.keyCalls, m.tripwire,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -85,6 +89,9 @@ func (m *metrics) Record(_ context.Context, e *claviger.Event) error {
 			into = m.units
 		}
 		into.WithLabelValues(e.Model, string(u.Kind)).Add(float64(u.Amount))
+	}
+	if e.Tripwire != "" {
+		m.tripwire.WithLabelValues(e.Tripwire).Inc()
 	}
 	if e.Cost.Currency != "" {
 		m.cost.WithLabelValues(e.Model, e.Cost.Currency).Add(float64(e.Cost.Micros) / 1e6)

@@ -79,6 +79,7 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 	s.log, s.output = newLogger(env.Stderr, s.tripwire)
 	s.output.people = src.development
 	s.output.set(config.Log{})
+	s.output.hit = func() { s.metrics.tripwire.WithLabelValues("log").Inc() }
 	// net/http writes what a provider sent unasked to the standard logger.
 	slog.SetDefault(s.log)
 	pool := keys.NewPool(keys.PoolOptions{Changed: s.keyChanged, Retired: s.keyRetired}, nil)

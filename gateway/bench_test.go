@@ -110,4 +110,15 @@ func BenchmarkProxyStream200(b *testing.B) {
 	benchmark(b, chatPath, chatStream("Say hello."), func(claviger.Call) string { return stream })
 }
 
+// BenchmarkProxyStream200Unwatched is BenchmarkProxyStream200 without the watch for
+// our own secrets, to see what share of the work that is.
+func BenchmarkProxyStream200Unwatched(b *testing.B) {
+	var s strings.Builder
+	for range 200 {
+		s.WriteString(chunk("word "))
+	}
+	stream := s.String() + chatUsage + chatEnd
+	benchmark(b, chatPath, chatStream("Say hello."), func(claviger.Call) string { return stream }, func(p *parts) { p.snapshot.Tripwire = nil })
+}
+
 func BenchmarkAction(b *testing.B) { benchmark(b, generatePath, generate("Say hello."), plainAnswer) }

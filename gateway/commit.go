@@ -16,6 +16,7 @@ func (x *exchange) commit(status int) {
 		_ = x.rc.SetReadDeadline(time.Now().Add(unreadTime))
 	}
 	x.setWriteDeadline()
+	x.guardHeaders()
 	x.committed = true
 	x.event.Status = status
 	x.event.FirstByte = x.g.options.Now().Sub(x.event.Started)

@@ -306,7 +306,7 @@ func (x *exchange) account() {
 
 // levelOf is the level of a request's line. That a caller left is no error.
 func levelOf(e *claviger.Event) slog.Level {
-	if e.Status >= http.StatusInternalServerError && !e.CallerGone {
+	if e.Tripwire != "" || e.Status >= http.StatusInternalServerError && !e.CallerGone {
 		return slog.LevelError
 	}
 	return slog.LevelInfo

@@ -2,8 +2,10 @@ package gateway_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"mime/multipart"
 	"net/http"
 	"strings"
@@ -211,6 +213,33 @@ func TestSpeechPasses(t *testing.T) {
 	body, kind := form(t, wav, "model", "gpt-4o-transcribe", "stream", "true")
 	if a := r.post("/v1/audio/transcriptions", body, "Content-Type", kind); strings.Contains(a.body, r.upstreamKey) || a.status == http.StatusOK && a.err == nil {
 		t.Errorf("a key passed in a stream: %d %q %v", a.status, a.body, a.err)
+	}
+}
+
+// TestHeaderTripwire: a header that holds a key goes to nobody, and is told of.
+func TestHeaderTripwire(t *testing.T) {
+	var key string
+	r := newRig(t, func(p *parts) {
+		spending(100, 10_000_000)(p)
+		p.snapshot.Upstream = &fakeUpstream{do: func(context.Context, claviger.Authorized) (*http.Response, error) {
+			a := reply("some sound")
+			a.Header = http.Header{"Content-Type": {"audio/" + key}}
+			return a, nil
+		}}
+	})
+	for _, k := range []string{"wav", r.upstreamKey} {
+		key = k
+		a := r.post("/v1/audio/speech", `{"model":"gpt-4o-mini-tts","input":"hi","voice":"alloy","response_format":"wav"}`)
+		if a.status != http.StatusOK || strings.Contains(fmt.Sprint(a.header), r.upstreamKey) {
+			t.Errorf("%d %v", a.status, len(a.header))
+		}
+	}
+	var seen []string
+	for _, e := range r.events.all() {
+		seen = append(seen, e.Tripwire)
+	}
+	if len(seen) != 2 || seen[0] != "" || seen[1] != "header" {
+		t.Errorf("recorded %q", seen)
 	}
 }
 

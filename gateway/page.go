@@ -76,7 +76,7 @@ func (x *exchange) writePage(status int, p page) error {
 		"'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
 	h.Set("Content-Type", typeHTML+"; charset=utf-8")
 	if x.s.Tripwire != nil && x.s.Tripwire.Contains(b.Bytes()) {
-		return &claviger.Error{Code: claviger.CodeUpstreamError, Err: errTripwire}
+		return &claviger.Error{Code: claviger.CodeUpstreamError, Err: x.tripped("page")}
 	}
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	x.limitHeaders()

@@ -46,7 +46,6 @@ type passOnWriter struct {
 	x       *exchange
 	media   string
 	passage *redact.Passage
-	out     []byte
 }
 
 func (w *passOnWriter) copy(body io.Reader) error {
@@ -70,10 +69,9 @@ func (w *passOnWriter) copy(body io.Reader) error {
 func (w *passOnWriter) write(p []byte) error {
 	if w.passage != nil {
 		var err error
-		if w.out, err = w.passage.Pass(w.out[:0], p); err != nil {
-			return errTripwire
+		if p, err = w.passage.Next(p); err != nil {
+			return w.x.tripped("file")
 		}
-		p = w.out
 	}
 	return w.send(p)
 }
@@ -83,9 +81,9 @@ func (w *passOnWriter) finish() error {
 	if w.passage == nil {
 		return w.send(nil)
 	}
-	rest, err := w.passage.Flush(w.out[:0])
+	rest, err := w.passage.Flush(nil)
 	if err != nil {
-		return errTripwire
+		return w.x.tripped("file")
 	}
 	return w.send(rest)
 }

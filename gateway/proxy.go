@@ -165,7 +165,7 @@ func (a *admitted) failure(err error) error {
 // write sends a whole JSON answer, unless it holds one of our keys.
 func (x *exchange) write(body []byte) error {
 	if x.s.Tripwire != nil && x.s.Tripwire.Contains(body) {
-		return &claviger.Error{Code: claviger.CodeUpstreamError, Err: errTripwire}
+		return &claviger.Error{Code: claviger.CodeUpstreamError, Err: x.tripped("answer")}
 	}
 	h := x.w.Header()
 	h["Content-Type"] = []string{typeJSON}
@@ -175,8 +175,6 @@ func (x *exchange) write(body []byte) error {
 	x.writeWhole(body)
 	return nil
 }
-
-var errTripwire = errors.New("the answer held one of our own keys and was stopped")
 
 // listModels answers from the caller's plan; nothing goes upstream.
 func (x *exchange) listModels(c *caller) error {

@@ -36,7 +36,7 @@ func (x *exchange) fail(err error) {
 	}
 	body := shape(nil, e)
 	if x.s.Tripwire != nil && x.s.Tripwire.Contains(body) {
-		x.event.Cause = errTripwire.Error()
+		x.event.Cause = x.tripped("error").Error()
 		body = shape(nil, &claviger.Error{Code: e.Code})
 	}
 	x.failureBody(e, body)

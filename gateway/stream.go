@@ -89,11 +89,11 @@ func (x *exchange) stream(a *admitted, t translator) error {
 // eventWriter is the caller's side of a stream. Its lock lets the heartbeat's
 // timer write between events, which costs a stream no goroutine.
 type eventWriter struct {
-	x        *exchange
-	cancel   context.CancelFunc
-	owner    *caller
-	passage  *redact.Passage
-	buf, out []byte
+	x       *exchange
+	cancel  context.CancelFunc
+	owner   *caller
+	passage *redact.Passage
+	buf     []byte
 	// words watches the pieces of the model's words, in none of which a key has
 	// to be whole; held is how many bytes at their end may begin one.
 	words *redact.Passage
@@ -203,10 +203,9 @@ func (w *eventWriter) flush() error {
 	out := w.buf
 	if w.passage != nil {
 		var err error
-		if w.out, err = w.passage.Pass(w.out[:0], w.buf); err != nil {
-			return errTripwire
+		if out, err = w.passage.Next(w.buf); err != nil {
+			return w.x.tripped("stream")
 		}
-		out = w.out
 	}
 	w.buf = w.buf[:0]
 	w.mu.Lock()
@@ -271,12 +270,11 @@ func (w *eventWriter) watch(text []byte) error {
 	if w.words == nil || len(text) == 0 {
 		return nil
 	}
-	out, err := w.words.Pass(w.out[:0], text)
+	out, err := w.words.Next(text)
 	if err != nil {
-		return errTripwire
+		return w.x.tripped("stream")
 	}
 	w.held += len(text) - len(out)
-	w.out = out[:0]
 	return nil
 }
 
@@ -295,9 +293,9 @@ func (w *eventWriter) finish() error {
 	if w.passage == nil {
 		return nil
 	}
-	rest, err := w.passage.Flush(w.out[:0])
+	rest, err := w.passage.Flush(nil)
 	if err != nil {
-		return errTripwire
+		return w.x.tripped("stream")
 	}
 	if len(rest) == 0 {
 		return nil

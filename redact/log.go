@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/internal/detect"
@@ -30,12 +33,22 @@ func NewHandler(next slog.Handler, t *Tripwire) slog.Handler {
 // line, so that a log outlives the secrets it was opened with. Attributes that
 // With adds are scrubbed when they are added.
 func NewLiveHandler(next slog.Handler, t func() *Tripwire) slog.Handler {
-	return &handler{next: next, trip: t}
+	return NewWatchedHandler(next, t, nil)
+}
+
+// NewWatchedHandler is NewLiveHandler that calls hit each time that it kept one of
+// the tripwire's secrets out of the log. hit must not log; nil is not called.
+func NewWatchedHandler(next slog.Handler, t func() *Tripwire, hit func()) slog.Handler {
+	if hit == nil {
+		hit = func() {}
+	}
+	return &handler{next: next, trip: t, hit: hit}
 }
 
 type handler struct {
 	next slog.Handler
 	trip func() *Tripwire
+	hit  func()
 }
 
 // Enabled implements slog.Handler.
@@ -56,15 +69,48 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 
 // WithAttrs implements slog.Handler.
 func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &handler{next: h.next.WithAttrs(h.attrs(attrs)), trip: h.trip}
+	return &handler{next: h.next.WithAttrs(h.attrs(attrs)), trip: h.trip, hit: h.hit}
 }
 
 // WithGroup implements slog.Handler.
 func (h *handler) WithGroup(name string) slog.Handler {
-	return &handler{next: h.next.WithGroup(h.scrub(name)), trip: h.trip}
+	return &handler{next: h.next.WithGroup(h.scrub(name)), trip: h.trip, hit: h.hit}
 }
 
-func (h *handler) scrub(s string) string { return Text(h.trip().Replace(s)) }
+// scrub takes secrets out of s, and what would let a line look like another one or
+// like something else on a terminal.
+func (h *handler) scrub(s string) string {
+	clean := h.trip().Replace(s)
+	if clean != s {
+		h.hit()
+	}
+	return visible(Text(clean))
+}
+
+// visible writes control characters, marks that turn the direction of text, and
+// bytes that are no UTF-8 as escapes, where the text has any. Line breaks and tabs
+// stay, which every handler of slog escapes itself.
+func visible(s string) string {
+	if strings.IndexFunc(s, hidden) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case !hidden(r):
+			b.WriteRune(r)
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		default:
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
+	}
+	return b.String()
+}
+
+func hidden(r rune) bool {
+	return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == utf8.RuneError
+}
 
 // credentials and contents are words in the names of attributes. A name with
 // one of the first anywhere, or with one of the second at its end, is masked

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/gatetest"
@@ -77,6 +79,41 @@ func TestWhatTheOperatorNeedsIsLogged(t *testing.T) {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%s is missing in %s", want, b.String())
 		}
+	}
+}
+
+// TestNothingHiddenIsLogged: what moves a terminal's cursor, turns the direction of
+// text or is no text is shown as what it is, in every place of a line.
+func TestNothingHiddenIsLogged(t *testing.T) {
+	for name, make := range map[string]func(*bytes.Buffer) slog.Handler{
+		"text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
+		"json": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
+	} {
+		for _, bad := range []string{"\x1b[2K", "\r\n", "\x00", "\x7f", "\u0085", "\u009b31m", "\u202e", "\u2066", "\u200b", "\ufeff", "\u2028", "\xff\xfe", "\x9b"} {
+			var b bytes.Buffer
+			log := slog.New(NewHandler(make(&b), nil))
+			log.With("w"+bad, "x").WithGroup("g"+bad).Info("a"+bad+"b", "k"+bad, "v"+bad, "bytes", []byte(bad), "error", errors.New(bad))
+			line, ended := strings.CutSuffix(b.String(), "\n")
+			if !ended || !utf8.ValidString(line) || strings.IndexFunc(line, func(r rune) bool { return hidden(r) || r == '\n' || r == '\r' || r == '\t' }) >= 0 {
+				t.Errorf("%s: %q is there as it is: %q", name, bad, line)
+			}
+		}
+		var b bytes.Buffer
+		slog.New(NewHandler(make(&b), nil)).Info("gr\u00fc\u00dfe \u4f60\u597d \U0001F44B")
+		if !strings.Contains(b.String(), "gr\u00fc\u00dfe \u4f60\u597d \U0001F44B") {
+			t.Errorf("%s: plain words are escaped: %s", name, b.String())
+		}
+	}
+}
+
+func TestHitsAreTold(t *testing.T) {
+	known := gatetest.NewCanary("plain ")
+	trip, hits := NewTripwire([]claviger.Secret{known.Secret()}), 0
+	log := slog.New(NewWatchedHandler(slog.NewTextHandler(io.Discard, nil), func() *Tripwire { return trip }, func() { hits++ }))
+	log.With("a", known.Value()).WithGroup("g").Info("m "+known.Value(), "b", 1)
+	log.Info("nothing")
+	if hits != 2 {
+		t.Errorf("%d hits, want 2", hits)
 	}
 }
 

@@ -96,12 +96,21 @@ func (t *Tripwire) Contains(b []byte) bool {
 	if t == nil {
 		return false
 	}
-	at, _ := t.find(b)
+	at, _ := find(t, b)
+	return at >= 0
+}
+
+// ContainsString is Contains for text, and copies nothing.
+func (t *Tripwire) ContainsString(s string) bool {
+	if t == nil || len(s) < t.piece {
+		return false
+	}
+	at, _ := find(t, s)
 	return at >= 0
 }
 
 // find returns where the first form is, and its length, or −1.
-func (t *Tripwire) find(b []byte) (at, length int) {
+func find[T string | []byte](t *Tripwire, b T) (at, length int) {
 	skip := t.skip
 	for end := t.piece - 1; end < len(b); {
 		h := pair(b[end-1], b[end])
@@ -125,7 +134,7 @@ func (t *Tripwire) Replace(s string) string {
 	if t == nil || len(s) < t.piece {
 		return s
 	}
-	at, n := t.find([]byte(s))
+	at, n := find(t, s)
 	if at < 0 {
 		return s
 	}
@@ -134,7 +143,7 @@ func (t *Tripwire) Replace(s string) string {
 		b.WriteString(s[:at])
 		b.WriteString(mark)
 		s = s[at+n:]
-		at, n = t.find([]byte(s))
+		at, n = find(t, s)
 	}
 	b.WriteString(s)
 	return b.String()
@@ -165,35 +174,42 @@ func (t *Tripwire) Stream() *Passage { return &Passage{t: t} }
 // use.
 type Passage struct {
 	t *Tripwire
-	// held is the beginning of a form, or nothing.
-	held []byte
-	err  error
+	// held is the beginning of a form, or nothing; joined is what it was put
+	// together with last.
+	held, joined []byte
+	err          error
 }
 
-// Pass appends to dst what may go out of the stream once p has been added to
-// it: everything but the last bytes if those may be the beginning of a secret.
-// It does not keep p. When there is a secret it returns ErrSecret, appends
-// nothing of p, and every later call fails, too: nothing of the secret is ever
-// sent, not even its first byte.
-func (w *Passage) Pass(dst, p []byte) (out []byte, err error) {
+// Next returns what may go out of the stream once p has been added to it:
+// everything but the last bytes if those may be the beginning of a secret. Where
+// nothing was held back before, that is a part of p itself, and nothing is copied.
+// What is returned is good until the next call, or as long as p is not changed.
+// When there is a secret Next returns ErrSecret and nothing of p, and every later
+// call fails, too: nothing of the secret is ever sent, not even its first byte.
+func (w *Passage) Next(p []byte) (out []byte, err error) {
 	if w.t == nil {
-		return append(dst, p...), nil
+		return p, nil
 	}
 	if w.err != nil {
-		return dst, w.err
+		return nil, w.err
 	}
 	b := p
 	if len(w.held) > 0 {
-		w.held = append(w.held, p...)
-		b = w.held
+		w.joined = append(append(w.joined[:0], w.held...), p...)
+		b = w.joined
 	}
-	if at, _ := w.t.find(b); at >= 0 {
-		return dst, w.fail()
+	if at, _ := find(w.t, b); at >= 0 {
+		return nil, w.fail()
 	}
 	n, _ := w.t.begun(b)
-	dst = append(dst, b[:len(b)-n]...)
 	w.held = append(w.held[:0], b[len(b)-n:]...)
-	return dst, nil
+	return b[:len(b)-n], nil
+}
+
+// Pass is Next with what may go out appended to dst.
+func (w *Passage) Pass(dst, p []byte) (out []byte, err error) {
+	b, err := w.Next(p)
+	return append(dst, b...), err
 }
 
 // Flush appends what was held back, at the end of the stream. When that is the
@@ -212,6 +228,7 @@ func (w *Passage) Flush(dst []byte) (out []byte, err error) {
 
 func (w *Passage) fail() error {
 	clear(w.held)
-	w.held, w.err = nil, ErrSecret
+	clear(w.joined)
+	w.held, w.joined, w.err = nil, nil, ErrSecret
 	return ErrSecret
 }
