@@ -83,6 +83,7 @@ type cli struct {
 	Block      blockCommand      `cmd:"" help:"Keep somebody out from now on, or everybody."`
 	Unblock    unblockCommand    `cmd:"" help:"Let somebody in again."`
 	Blocks     blocksCommand     `cmd:"" help:"List who is kept out."`
+	Records    recordsCommand    `cmd:"" help:"What is kept about a person: hand it over, or delete it."`
 	Keys       keysCommand       `cmd:"" help:"The provider's keys: list, test, rotate and retire them, by fingerprint."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 	ShowOnly   kong.VersionFlag  `name:"version" help:"Print the version."`

@@ -31,6 +31,10 @@ type keptStore interface {
 	PutBlock(ctx context.Context, b claviger.Block) error
 	DropBlock(ctx context.Context, scope claviger.BlockScope, name string) (bool, error)
 	SumUsage(ctx context.Context, from, to time.Time, by claviger.UsageBy) ([]claviger.UsageSum, error)
+	Kept(ctx context.Context, pseudonym string) (claviger.Kept, error)
+	EraseUsage(ctx context.Context, pseudonym string) (int64, error)
+	ReleaseObjects(ctx context.Context, owner string, objects []claviger.ObjectRef) error
+	Scrub(ctx context.Context) error
 	Close() error
 }
 

@@ -62,6 +62,8 @@ const (
 	busyDefault = 5 * time.Second
 	readers     = 4
 	journal     = "journal_mode(wal)"
+	// overwrite leaves nothing readable of a deleted row.
+	overwrite = "secure_delete(on)"
 )
 
 var dialect = sqldb.Dialect{Name: "sqlite", Goose: database.DialectSQLite3}
@@ -113,7 +115,7 @@ func openExisting(ctx context.Context, path string, busy time.Duration) (*Store,
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	// Its journal is as it was made, and a file of somebody else stays as it is.
-	write, err := pool(path, busy, 1, "synchronous(full)")
+	write, err := pool(path, busy, 1, "synchronous(full)", overwrite)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +128,7 @@ func openExisting(ctx context.Context, path string, busy time.Duration) (*Store,
 // writer is the one connection that writes: SQLite has no more at a time, and
 // waiting in Go is fair and ends with the context.
 func writer(path string, busy time.Duration) (*sql.DB, error) {
-	return pool(path, busy, 1, journal, "synchronous(full)")
+	return pool(path, busy, 1, journal, "synchronous(full)", overwrite)
 }
 
 func pool(path string, busy time.Duration, most int, pragmas ...string) (*sql.DB, error) {
