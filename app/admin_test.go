@@ -2,12 +2,15 @@ package app
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"claviger.dev/claviger"
 )
 
 func TestAdminListener(t *testing.T) {
@@ -122,5 +125,38 @@ func TestMetrics(t *testing.T) {
 func TestMetricsRefuseToErase(t *testing.T) {
 	if _, err := newMetrics().Erase(context.Background(), queryOf("ada")); err == nil {
 		t.Error("Erase says that something was erased")
+	}
+}
+
+// TestMetricsOfUnits: what is no token is not counted as one.
+func TestMetricsOfUnits(t *testing.T) {
+	m := newMetrics()
+	e := &claviger.Event{Model: "m", Units: claviger.Units{
+		{Kind: claviger.UnitInput, Amount: 5}, {Kind: claviger.UnitAudioInput, Amount: 4}, {Kind: claviger.UnitSeconds, Amount: 3},
+		{Kind: claviger.UnitCharacters, Amount: 2}, {Kind: claviger.ToolCalls("web_search"), Amount: 1},
+	}}
+	if err := m.Record(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	families, err := m.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, x := range f.GetMetric() {
+			for _, l := range x.GetLabel() {
+				if l.GetName() == "kind" {
+					got[f.GetName()+" "+l.GetValue()] = x.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	want := map[string]float64{
+		"claviger_tokens_total input": 5, "claviger_tokens_total audio_input": 4, "claviger_units_total seconds": 3,
+		"claviger_units_total characters": 2, "claviger_units_total tool_calls.web_search": 1,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
