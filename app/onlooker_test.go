@@ -161,13 +161,13 @@ func (w *onlooker) sums(kind claviger.ChargeKind) (held, used map[string]int64) 
 }
 
 // quiet waits until no hold is open, and then holds what the engine says is left
-// of every window to what was granted and settled: nothing more, nothing less,
-// and no seat taken.
-func (w *onlooker) quiet() {
+// of every window of a scope, or of all, to what was granted and settled: nothing
+// more, nothing less, and no seat taken.
+func (w *onlooker) quiet(scope string) {
 	w.t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
-		wrong := w.left()
+		wrong := w.left(scope)
 		if wrong == "" {
 			return
 		}
@@ -180,7 +180,7 @@ func (w *onlooker) quiet() {
 }
 
 // left says what is not as it has to be when all is quiet.
-func (w *onlooker) left() string {
+func (w *onlooker) left(scope string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.open != 0 {
@@ -188,6 +188,9 @@ func (w *onlooker) left() string {
 	}
 	for name, x := range w.windows {
 		c := x.charge
+		if scope != "" && c.Scope != scope {
+			continue
+		}
 		c.Amount = 0
 		h, err := w.engine.Admit(context.Background(), []claviger.Charge{c})
 		if err != nil {

@@ -21,6 +21,7 @@ func TestMain(m *testing.M) {
 	}
 	testscript.Main(ending{m}, map[string]func(){
 		"claviger": func() { os.Exit(Main(context.Background(), os.Args[1:], OS())) },
+		nodeName:   func() { os.Exit(Main(context.Background(), os.Args[1:], nodeEnvironment())) },
 	})
 }
 

@@ -99,7 +99,7 @@ func TestStress(t *testing.T) {
 			for range stressRounds(t) {
 				c.run([]*process{p}, stressCallers)
 			}
-			w.quiet()
+			w.quiet("")
 			t.Logf("%v; refusals: %v; after %v", c.statuses, w.denied, time.Since(began).Round(time.Millisecond))
 			w.tell()
 			if w.denied[string(claviger.CodeTooManyInFlight)] == 0 || w.denied[string(claviger.CodeBudgetExhausted)] == 0 {
@@ -188,7 +188,7 @@ func (c *crowd) run(ps []*process, callers int) {
 // come has one caller call until there is a seat, and notes how that ended.
 func (c *crowd) come(p *process, name, token string) (status int) {
 	status, well, how := c.call(p, name, token)
-	for try := 0; status == again && try < 200; try++ {
+	for try := 0; status < 0 && try < 200; try++ {
 		time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond)
 		status, well, how = c.call(p, name, token)
 	}
@@ -227,12 +227,9 @@ var misfortunes = []string{
 	"[[fault:truncated]]", "[[fault:no-usage]]",
 }
 
-// again is the status of a call for which there was no seat, or whose limits
-// could not be known at the moment.
-const again = -1
-
 // call makes one call, leaves it by chance, and says how it ended: 0 for who
-// left, and whether the whole answer came.
+// left, less than 0 where there was no seat or the limits were not known, and
+// whether the whole answer came.
 func (c *crowd) call(p *process, name, token string) (status int, well bool, how string) {
 	fault := c.misfortunes[rand.IntN(len(c.misfortunes))]
 	words := fmt.Sprintf("%s write %d words %s", name, rand.IntN(60)+1, fault)
@@ -268,7 +265,7 @@ func (c *crowd) call(p *process, name, token string) (status int, well bool, how
 		return 0, false, ""
 	}
 	if strings.Contains(string(text), "too_many_in_flight") || strings.Contains(string(text), "limits_unavailable") {
-		return again, false, ""
+		return -resp.StatusCode, false, ""
 	}
 	return resp.StatusCode, err == nil && resp.StatusCode == http.StatusOK && strings.Contains(string(text), end) && !strings.Contains(fault, "no-usage"), ""
 }
