@@ -67,13 +67,28 @@ func processorTime(b *testing.B) time.Duration {
 // benchGateway is the gateway of the table with a client that really sends.
 func benchGateway(b *testing.B, provider string, a claviger.Authenticator, now func() time.Time) http.Handler {
 	b.Helper()
+	return newTableGateway(b, a, benchUpstream(b, provider), gateway.Options{Now: now})
+}
+
+func benchUpstream(b *testing.B, provider string) claviger.Upstream {
+	b.Helper()
 	pool := (*keys.Pool)(nil).Replace([]keys.PoolKey{{Ref: "env:KEY", Secret: claviger.NewSecret([]byte(canaryKey()))}})
 	client, err := upstream.New(upstream.Options{BaseURL: provider + "/v1", Keys: pool})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(client.CloseIdle)
-	return newTableGateway(b, a, client, gateway.Options{Now: now})
+	return client
+}
+
+// bareProxy is the plainest proxy of the standard library.
+func bareProxy(b *testing.B, provider string) http.Handler {
+	b.Helper()
+	to, err := url.Parse(provider)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 }
 
 // BenchmarkAuthenticatedRequest is a whole request through gateway.ServeHTTP with
@@ -84,12 +99,7 @@ func BenchmarkAuthenticatedRequest(b *testing.B) {
 	provider := benchProvider(b)
 	now := func() time.Time { return v.Made.Add(time.Minute) }
 	b.Run("bare reverse proxy", func(b *testing.B) {
-		to, err := url.Parse(provider)
-		if err != nil {
-			b.Fatal(err)
-		}
-		p := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
-		perCore(b, p, func() *http.Request { return tableRequest(&tableRow{}, "") })
+		perCore(b, bareProxy(b, provider), func() *http.Request { return tableRequest(&tableRow{}, "") })
 	})
 	for _, row := range tableRows(b, v) {
 		b.Run(strings.ReplaceAll(row.name, " ", "-"), func(b *testing.B) {

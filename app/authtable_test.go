@@ -90,11 +90,17 @@ func (signedOut) Changed() <-chan struct{} { return nil }
 
 func newTableGateway(t testing.TB, a claviger.Authenticator, up claviger.Upstream, o gateway.Options) *gateway.Gateway {
 	t.Helper()
-	plans, err := authz.New([]authz.Plan{{Name: "all", Models: []string{"gpt-4.1-mini"}}})
+	o.Admission = admit.NewMemory(admit.MemoryOptions{Now: o.Now})
+	return newLimitedGateway(t, a, up, o, nil)
+}
+
+// newLimitedGateway has an admission, and limits of the one plan.
+func newLimitedGateway(t testing.TB, a claviger.Authenticator, up claviger.Upstream, o gateway.Options, limits []claviger.Limit) *gateway.Gateway {
+	t.Helper()
+	plans, err := authz.New([]authz.Plan{{Name: "all", Models: []string{"gpt-4.1-mini"}, Limits: limits}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Admission = admit.NewMemory(admit.MemoryOptions{Now: o.Now})
 	g, err := gateway.New(o, gateway.Snapshot{
 		Hosts: netx.NewHosts([]string{"app.example.com"}), Origins: gateway.Origins{Exact: []string{tableOrigin}},
 		Authenticators: []claviger.Authenticator{a}, Authorizer: plans, Upstream: up, Prices: admit.DefaultPrices(), MaxBody: 1 << 20,

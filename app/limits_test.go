@@ -75,13 +75,13 @@ func TestObjectsSurviveARestart(t *testing.T) {
 
 // redisServer starts a Redis on a socket and gives its address and its end. It
 // may be started again at the same place.
-func redisServer(t *testing.T, dir string) (address string, stop func()) {
+func redisServer(t testing.TB, dir string) (address string, stop func()) {
 	t.Helper()
 	p := redisProcess(t, dir)
 	return "unix://" + filepath.Join(dir, "s"), p.Stop
 }
 
-func redisProcess(t *testing.T, dir string) *testnet.Process {
+func redisProcess(t testing.TB, dir string) *testnet.Process {
 	t.Helper()
 	bin, err := exec.LookPath("redis-server")
 	if err != nil {

@@ -129,7 +129,7 @@ func TestAProofIsGoodOnce(t *testing.T) {
 }
 
 // shortDir is a directory whose path is short enough for a socket.
-func shortDir(t *testing.T) string {
+func shortDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "cr") //nolint:usetesting // the path of a socket must be short
 	if err != nil {

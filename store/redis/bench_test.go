@@ -3,7 +3,10 @@ package redis_test
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -82,6 +85,65 @@ func BenchmarkAdmitSettleParallel(b *testing.B) {
 			})
 		})
 	}
+}
+
+// BenchmarkDecision is what a call with four limits, admitted and settled by 32
+// callers at once, takes of processors: of the gateway's, and of Redis's own.
+func BenchmarkDecision(b *testing.B) {
+	s := start(b)
+	for name, a := range map[string]claviger.Admission{
+		"memory": admit.NewMemory(admit.MemoryOptions{Now: time.Now}), "redis": s.open(b, redis.Options{}),
+	} {
+		b.Run(name, func(b *testing.B) {
+			ours, theirs := processor(b), s.processor()
+			var who atomic.Int64
+			b.SetParallelism(16)
+			b.RunParallel(func(pb *testing.PB) {
+				cs := four(fmt.Sprint(who.Add(1)))
+				used := admit.Used(cs, 50, claviger.Money{Micros: 50, Currency: "USD"})
+				for pb.Next() {
+					h, err := a.Admit(context.Background(), cs)
+					if err == nil {
+						err = h.Settle(context.Background(), used)
+					}
+					if err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+			n := float64(b.N)
+			b.ReportMetric(n/(processor(b)-ours).Seconds(), "calls/s/core")
+			b.ReportMetric(n/max(s.processor()-theirs, time.Millisecond).Seconds(), "calls/s/core-of-redis")
+		})
+	}
+}
+
+func processor(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// processor is what the server has taken of processors.
+func (s *server) processor() (sum time.Duration) {
+	s.t.Helper()
+	c := s.client()
+	defer c.Close()
+	info, err := c.Info(context.Background(), "cpu").Result()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for line := range strings.Lines(info) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if seconds, err := strconv.ParseFloat(value, 64); err == nil && (name == "used_cpu_user" || name == "used_cpu_sys") {
+			sum += time.Duration(seconds * float64(time.Second))
+		}
+	}
+	return sum
 }
 
 // BenchmarkExpiry is what the first caller waits for after a node died with a
