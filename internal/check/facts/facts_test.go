@@ -103,6 +103,24 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// TestNewWords: what the second parser refuses and the language has.
+func TestNewWords(t *testing.T) {
+	for _, text := range []string{
+		"export async function f({ run = async ({ go }) => await go() }) { return await run(1) }\nexport const last = 1",
+		"const v = (await import('./a.json', { with: { type: 'json' } })).default;\nexport const last = 1",
+	} {
+		root, err := Parse("a.ts", text)
+		if err != nil || len(root.Kids) != 2 || !root.Kids[1].Is(Export) {
+			t.Errorf("%s: %v %s", text, err, dump(root))
+		}
+		if root != nil {
+			if _, err := Decode(Encode(root)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 func TestScript(t *testing.T) {
 	root, err := Parse("a.vue", "<template>\n<p/>\n</template>\n<script setup lang=\"ts\">\nconst a: string = import.meta.env.VITE_KEY\n</script>\n")
 	if err != nil {

@@ -48,7 +48,7 @@ func Parse(name, text string) (*Node, error) {
 	}
 	code := string(res.Code)
 	program, err := parser.ParseFile(nil, "", code, 0, parser.IsModule, parser.WithDisableSourceMaps)
-	if err != nil {
+	if err != nil && !bearable(err) {
 		// A script that is no module has words that modules forbid.
 		if program, err = parser.ParseFile(nil, "", code, 0, parser.WithDisableSourceMaps); err != nil {
 			return nil, errors.New("the lowered text could not be read")
@@ -67,6 +67,18 @@ func Parse(name, text string) (*Node, error) {
 		return nil, fmt.Errorf("nested deeper than %d levels", MaxDepth)
 	}
 	return root, nil
+}
+
+// bearable reports whether the second parser only refuses what the language has
+// since it was written, and has read on.
+func bearable(err error) bool {
+	list, ok := errors.AsType[parser.ErrorList](err)
+	for _, e := range list {
+		if e.Message != "Illegal await-expression in formal parameters of async function" && e.Message != "dynamic import requires exactly one argument" {
+			return false
+		}
+	}
+	return ok
 }
 
 func loader(name, text string) api.Loader {

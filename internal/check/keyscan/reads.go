@@ -19,6 +19,7 @@ type Reads struct {
 }
 
 var (
+	prefixes   = detect.PublicPrefixes()
 	publicName = regexp.MustCompile(`\b(?:` + strings.Join(detect.PublicPrefixes(), "|") + `)[A-Z0-9_]+`)
 	accessed   = regexp.MustCompile("(?:\\benv\\s*(?:\\?\\.|\\.|\\[\\s*[\"'`])|\\benv\\.get\\(\\s*[\"'])\\s*$")
 	declared   = regexp.MustCompile(`^\s*(?:(?:ARG|ENV|export|-)\s+)?["']?$`)
@@ -50,6 +51,9 @@ func configuration(p string) bool {
 func (r *Reads) note(file, text string, client bool) {
 	code, config := Code(file), configuration(file)
 	if !code && !config {
+		return
+	}
+	if !slices.ContainsFunc(prefixes, func(p string) bool { return strings.Contains(text, p) }) {
 		return
 	}
 	for _, loc := range publicName.FindAllStringIndex(text, -1) {

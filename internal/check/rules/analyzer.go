@@ -253,6 +253,9 @@ func (p *project) Module(file string) *facts.Node {
 
 // Resolve implements flow.Project.
 func (p *project) Resolve(from, spec string) (string, bool) {
+	if spec == "ai" || flow.IsClient(spec) {
+		return "", false // what it does is known, also where its source lies in the same workspace
+	}
 	f, ok := p.resolver.Resolve(from, spec)
 	if !ok || !extensions[path.Ext(f)] {
 		return "", false
