@@ -17,12 +17,20 @@ type Resolver struct {
 	nearest  map[string]*manifest // by folder, filled on the way
 	roots    map[string]*manifest // by folder
 	configs  map[string]*aliases  // by folder, filled on the way
+	known    map[string]roleOf    // by file, filled on the way
+}
+
+type roleOf struct {
+	role  Role
+	route string
 }
 
 // manifest is what a package.json says.
 type manifest struct {
 	dir  string
 	json jsonx.Value
+	// named are the dependencies that were asked for.
+	named map[string]bool
 }
 
 // aliases are the paths of a tsconfig.json.
@@ -47,7 +55,7 @@ var suffixes = []string{
 func NewResolver(files []string, read func(string) (string, error)) *Resolver {
 	r := &Resolver{
 		files: make(map[string]bool, len(files)), read: read, packages: map[string]*manifest{},
-		nearest: map[string]*manifest{}, roots: map[string]*manifest{}, configs: map[string]*aliases{},
+		nearest: map[string]*manifest{}, roots: map[string]*manifest{}, configs: map[string]*aliases{}, known: map[string]roleOf{},
 	}
 	for _, f := range files {
 		r.files[f] = true
@@ -90,6 +98,17 @@ func (r *Resolver) Depends(file, name string) bool {
 
 // names reports whether a package names a dependency.
 func (m *manifest) names(dependency string) bool {
+	if is, ok := m.named[dependency]; ok {
+		return is
+	}
+	if m.named == nil {
+		m.named = map[string]bool{}
+	}
+	m.named[dependency] = m.lists(dependency)
+	return m.named[dependency]
+}
+
+func (m *manifest) lists(dependency string) bool {
 	for _, k := range []string{"dependencies", "devDependencies", "peerDependencies"} {
 		if !member(m.json, k, dependency).IsZero() {
 			return true

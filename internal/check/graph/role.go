@@ -41,6 +41,15 @@ var (
 // RoleOf says what a file is, and under which path a route or page is asked
 // for. A folder that stands for any name is "x" in it.
 func (r *Resolver) RoleOf(file string) (Role, string) {
+	k, ok := r.known[file]
+	if !ok {
+		k.role, k.route = r.roleOf(file)
+		r.known[file] = k
+	}
+	return k.role, k.route
+}
+
+func (r *Resolver) roleOf(file string) (Role, string) {
 	switch {
 	case configFile.MatchString(file):
 		return RoleConfig, ""
