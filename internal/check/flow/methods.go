@@ -52,11 +52,15 @@ func (c *call) promised() *Value {
 	if f := c.arg(0); f.Kind == Function {
 		c.args = c.args[1:]
 		c.callbacks(0, &Value{Bits: Failure, F: impossible})
+		before := c.st.facts
+		c.st.facts = before.and(c.recv.gain)
 		v := c.in.invoke(f.Fn, []*Value{recv}, nil, c.st, c.node)
-		if c.recv.pending {
-			return v.promise(c.recv.gain)
+		if !c.recv.pending || c.st.ended {
+			return v
 		}
-		return v
+		gain := c.st.facts.without(before).and(v.gain)
+		c.st.facts = before
+		return v.promise(gain)
 	}
 	return c.recv
 }
