@@ -111,9 +111,10 @@ browser() {
   need npm npm
   # The example takes the packages as they would be published: copies of what is built.
   (cd packages && npm ci --prefer-offline --no-audit --no-fund --loglevel=error && npm run --silent build:types)
-  rm -rf examples/nextjs/node_modules/@claviger
+  rm -rf {examples/nextjs,e2e/nextapp}/node_modules/@claviger
   (cd e2e && npm install --no-save --no-audit --no-fund --loglevel=error)
   (cd examples/nextjs && npm install --no-save --no-audit --no-fund --loglevel=error)
+  (cd e2e/nextapp && npm install --no-save --no-audit --no-fund --loglevel=error)
   CLAVIGER_E2E=1 go test -count=1 -timeout 15m ./e2e/...
 }
 

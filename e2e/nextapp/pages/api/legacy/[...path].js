@@ -1,0 +1,5 @@
+import { createPagesHandler } from '@claviger/next';
+import { options } from '../../../session';
+
+export const config = { api: { bodyParser: false, responseLimit: false } };
+export default createPagesHandler(options);
