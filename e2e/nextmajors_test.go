@@ -55,7 +55,7 @@ func besideExample(t *testing.T, app string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp(example, ".next-e2e-")
+	dir, err := os.MkdirTemp(example, ".next-e2e-") //nolint:usetesting // the place decides which packages are found
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ const { signedClient, addressOf } = await import('../next/dist/address.js');
 let gateway;
 let ticket;
 before(async () => {
-  gateway = await start('limits: {per_ip: {requests: 40/day}}\n');
+  gateway = await start('limits: {per_ip: {requests: 100/day}}\n');
   ticket = gateway.ticket('ada');
 });
 after(() => gateway.close());
@@ -63,6 +63,15 @@ test('a stream passes piece by piece, and ends upstream when the reader leaves',
   const second = await ask('actions/tidy', { headers: { accept: 'text/event-stream' }, body: { prompt: 'write 90000 words' } });
   await second.body.cancel();
   assert.equal((await gateway.calls('?canceled=2')).total, 2);
+});
+
+test('the AI SDK has its own stream through the route', async () => {
+  const messages = [{ id: '1', role: 'user', parts: [{ type: 'text', text: 'repeat after me: hello' }] }];
+  const answer = await ask('actions/assistant', { headers: { 'x-claviger-stream': 'ai-sdk' }, body: { id: 'c', trigger: 'submit-message', messages } });
+  assert.equal(answer.headers.get('x-vercel-ai-ui-message-stream'), 'v1');
+  const text = await answer.text();
+  assert.match(text, /^data: \{"type":"start"\}/);
+  assert.match(text, /data: \[DONE\]\n\n$/);
 });
 
 test('what no page of the app asked for does not carry the session', async () => {
@@ -131,9 +140,9 @@ test('the address is signed, and limits for each address hold', async () => {
   process.env.CLAVIGER_ADDRESS_HEADER = 'x-real-ip';
   const from = (address) => ask('v1/models', { method: 'GET', headers: { 'x-real-ip': address } });
   const statuses = [];
-  for (let i = 0; i < 41; i++) statuses.push((await from('203.0.113.9')).status);
-  assert.deepEqual([...new Set(statuses.slice(0, 40))], [200]);
-  assert.equal(statuses[40], 429);
+  for (let i = 0; i < 101; i++) statuses.push((await from('203.0.113.9')).status);
+  assert.deepEqual([...new Set(statuses.slice(0, 100))], [200]);
+  assert.equal(statuses[100], 429);
   assert.equal((await from('203.0.113.10')).status, 200);
   assert.equal((await from('2001:db8::1')).status, 200);
 });
