@@ -18,6 +18,7 @@ const fail = (text) => {
 const most = {
   'client/dist/index.js': 4096,
   'next/dist/index.js': 8192,
+  'next/dist/pages.js': 4096,
   'next/dist/client.js': 5120,
   'next/dist/config.js': 1536,
   'next/dist/scrub.js': 1536,

@@ -5,7 +5,8 @@ import { createServer } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
 import { freeAddress, start } from './gateway.mjs';
 
-const { createAction, createPagesHandler, createRouteHandler, createTicketRoute, mintTicket } = await import('@claviger/next');
+const { createAction, createRouteHandler, createTicketRoute, mintTicket } = await import('@claviger/next');
+const { createPagesHandler } = await import('@claviger/next/pages');
 const { sessionOf, ownPage } = await import('../next/dist/request.js');
 const { signedClient, addressOf } = await import('../next/dist/address.js');
 

@@ -1,6 +1,11 @@
 import type { Options } from './gateway.js';
 import { forward } from './route.js';
 
+// The Pages Router leaves packages to Node, to which `server-only` is an error, so
+// this entry stands apart from the one of the App Router.
+export { mintTicket, type TicketOptions, type TicketUser } from './tickets.js';
+export type { Options } from './gateway.js';
+
 interface Incoming extends AsyncIterable<Uint8Array> {
   complete: boolean;
   method?: string | undefined;
@@ -26,7 +31,7 @@ export type PagesHandler = (request: Incoming, response: Outgoing) => Promise<vo
  * unread, which the route itself has to say.
  *
  * @example pages/api/ai/[...path].ts
- * import { createPagesHandler } from '@claviger/next';
+ * import { createPagesHandler } from '@claviger/next/pages';
  *
  * export const config = { api: { bodyParser: false, responseLimit: false } };
  * export default createPagesHandler();

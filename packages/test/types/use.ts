@@ -1,8 +1,9 @@
 // Compiled and never run: each line below an expected error must be one.
 import { createClient, LimitError, type ErrorCode } from '@claviger/client';
-import { createAction, createPagesHandler, createRouteHandler, mintTicket } from '@claviger/next';
+import { createAction, createRouteHandler, mintTicket } from '@claviger/next';
 import { useAction, useChatAction } from '@claviger/next/client';
 import { withClaviger } from '@claviger/next/config';
+import { createPagesHandler } from '@claviger/next/pages';
 import { beforeSend, scrub } from '@claviger/next/scrub';
 import type { NextApiHandler, NextConfig } from 'next';
 import { useActionState } from 'react';

@@ -1,4 +1,4 @@
-import { createPagesHandler } from '@claviger/next';
+import { createPagesHandler } from '@claviger/next/pages';
 import { options } from '../../../session';
 
 export const config = { api: { bodyParser: false, responseLimit: false } };
