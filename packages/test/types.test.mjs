@@ -2,7 +2,7 @@
 // that is wrong.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { root } from './gateway.mjs';
@@ -15,6 +15,25 @@ test('wrong calls do not compile, and right ones do', () => {
   assert.equal(out.status, 0, out.stdout);
   const checked = readFileSync(join(here, 'test/types/use.ts'), 'utf8').match(/@ts-expect-error/g).length;
   assert.ok(checked >= 9, `${checked} expected errors`);
+});
+
+test('the file of "claviger types" fits this client', () => {
+  const dir = mkdtempSync(join(here, 'test/.types-'));
+  try {
+    cpSync(join(root, 'internal/typescript/testdata/actions.d.ts'), join(dir, 'claviger-types.d.ts'));
+    cpSync(join(root, 'e2e/types/use.ts'), join(dir, 'use.ts'));
+    writeFileSync(join(dir, 'call.ts'), `import { createClient } from '@claviger/client';
+const { text } = await createClient().run('generate-text', { prompt: 'Why?' });
+// @ts-expect-error: no such action
+await createClient().run('generate-txt', { prompt: text });
+export {};
+`);
+    writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ extends: '../types/tsconfig.json', include: ['*'] }));
+    const out = tsc(dir);
+    assert.equal(out.status, 0, out.stdout);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
 });
 
 /** What the blocks of the pages use and do not declare. */
