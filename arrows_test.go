@@ -45,6 +45,7 @@ var arrows = []struct {
 	{"demo", []string{"", "internal/jsonx"}, "pages see small interfaces that they declare"},
 	{"gatetest", []string{"", "internal/seal", "internal/jsonx"}, "suites know the seams alone"},
 	{"bench", []string{"bench", "openaitest", ""}, "the harness measures from outside"},
+	{"examples/function", []string{"", "action", "admit", "authn", "authz", "gateway", "keys", "redact", "store/redis", "upstream"}, "an example has what any embedder has"},
 	{"e2e", []string{"openaitest", "app", "internal/testnet", ""}, "tests from outside"},
 	{"app", []string{"*"}, "the only wiring"},
 	{"cmd/claviger", []string{"app"}, "main is a call of app"},
