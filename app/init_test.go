@@ -146,7 +146,7 @@ func (s *tree) loads() {
 	src := locate(env, "")
 	src.development = true
 	in, err := newInstallation(s.t.Context(), env, src, quiet())
-	if err != nil && !(strings.Contains(err.Error(), "it is not set") && strings.Count(err.Error(), "\n") < 2) {
+	if err != nil && (!strings.Contains(err.Error(), "it is not set") || strings.Count(err.Error(), "\n") > 1) {
 		s.t.Errorf("the configuration does not load: %v", err)
 		return
 	}

@@ -43,6 +43,10 @@ need() { # need COMMAND DEBIAN-PACKAGE
 servers() { # the real ones, which the tests start for themselves
   need redis-server redis-server
   need git git
+  # The proxies and the unit of the guides to production.
+  need nginx nginx-light
+  need caddy caddy
+  need systemd-analyze systemd
   # Debian keeps PostgreSQL's programs out of PATH.
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need initdb postgresql || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
 }

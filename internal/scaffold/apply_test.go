@@ -59,8 +59,8 @@ func TestApplyPutsBack(t *testing.T) {
 
 // TestDiffShowsNoValue: of a file with secrets the names alone are shown.
 func TestDiffShowsNoValue(t *testing.T) {
-	c := scaffold.Change{Path: ".env.local", Secret: true,
-		Old: []byte("# OLD=hidden-1\nexport KEY = hidden-2\nMULTI=\"hidden-3\nhidden-4\"\nEMPTY=\n"), New: []byte("EMPTY=\n")}
+	old := "# OLD=hidden-1\nexport KEY = hidden-2\nMULTI=\"hidden-3\nhidden-4\"\nEMPTY=\n"
+	c := scaffold.Change{Path: ".env.local", Secret: true, Old: []byte(old), New: []byte("EMPTY=\n")}
 	got := string(c.Diff())
 	if strings.Contains(got, "hidden") || !strings.Contains(got, "-export KEY =…") {
 		t.Errorf("the difference:\n%s", got)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -136,31 +137,54 @@ func variables(dir string) (map[string]dotenv.Var, error) {
 	return dotenv.Load(files, func(string) (string, bool) { return "", false })
 }
 
+// setups are the folders in which apps set their sign-in up; of the last two
+// what lies deeper counts too.
+var setups = []string{".", "src", "lib", "src/lib", "utils", "src/utils", "server", "src/server", "app/api/auth", "src/app/api/auth"}
+
 // read joins the files in which apps set their sign-in up.
 func (p *Project) read() string {
 	var b strings.Builder
-	for _, root := range []string{".", "src", "lib", "src/lib", "utils", "src/utils", "app/api/auth", "src/app/api/auth", "server", "src/server"} {
-		_ = filepath.WalkDir(filepath.Join(p.Dir, filepath.FromSlash(root)), func(path string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return nil //nolint:nilerr // what cannot be read says nothing
-			}
-			if d.IsDir() {
-				if deep := !strings.HasSuffix(root, "api/auth"); deep && path != filepath.Join(p.Dir, filepath.FromSlash(root)) {
-					return fs.SkipDir
-				}
-				return nil
-			}
-			if info, err := d.Info(); err != nil || !info.Mode().IsRegular() || info.Size() > mostSource || !source.MatchString(d.Name()) {
-				return nil //nolint:nilerr // as above
-			}
-			if text, err := os.ReadFile(path); err == nil {
-				b.Write(text)
-				b.WriteByte('\n')
-			}
-			return nil
-		})
-	}
+	_ = p.each(func(name string, text []byte) {
+		in := path.Dir(name)
+		if slices.Contains(setups, in) || strings.HasPrefix(in, "app/api/auth/") || strings.HasPrefix(in, "src/app/api/auth/") {
+			b.Write(text)
+			b.WriteByte('\n')
+		}
+	})
 	return comments.ReplaceAllString(b.String(), "$1")
+}
+
+// mostFiles is how many files of the app are looked at.
+const mostFiles = 5000
+
+// each gives the app's own source files. What cannot be read says nothing.
+func (p *Project) each(look func(name string, text []byte)) error {
+	root, err := os.OpenRoot(p.Dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	seen := 0
+	return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return nil //nolint:nilerr // as above
+		case d.IsDir() && (d.Name() == "node_modules" || name != "." && strings.HasPrefix(d.Name(), ".")):
+			return fs.SkipDir
+		case d.IsDir() || !source.MatchString(d.Name()):
+			return nil
+		}
+		if seen++; seen > mostFiles {
+			return fs.SkipAll
+		}
+		if info, err := d.Info(); err != nil || !info.Mode().IsRegular() || info.Size() > mostSource {
+			return nil //nolint:nilerr // as above
+		}
+		if text, err := root.ReadFile(name); err == nil {
+			look(name, text)
+		}
+		return nil
+	})
 }
 
 var (
@@ -182,7 +206,7 @@ func (p *Project) signIn() SignIn {
 		return p.clerk()
 	case p.has("better-auth"):
 		if cache.MatchString(p.sources) {
-			return SignIn{Kind: BetterAuth, Secret: "BETTER_AUTH_SECRET", Cookie: "better-auth.session_data"}
+			return SignIn{Kind: BetterAuth, Secret: "BETTER_AUTH_SECRET", Cookie: "better-auth.session_data"} //nolint:gosec // the name of a variable
 		}
 		return SignIn{Kind: BetterAuthRows, Cookie: "better-auth.session_token"}
 	case p.has("iron-session"):

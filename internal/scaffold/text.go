@@ -1,10 +1,7 @@
 package scaffold
 
 import (
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -104,30 +101,12 @@ func (p *Project) sessionRoute(at string) string {
 
 var provider = regexp.MustCompile(`from\s+["'](?:openai|@ai-sdk/openai)["']|api\.openai\.com`)
 
-// mostFiles is how many files of the app are looked at.
-const mostFiles = 5000
-
 // callers are the files of the app that call the provider themselves.
 func (p *Project) callers() (out []string) {
-	seen := 0
-	top := filepath.Join(p.Dir, filepath.FromSlash(p.App))
-	_ = filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !source.MatchString(d.Name()) {
-			return nil //nolint:nilerr // what cannot be read says nothing
+	_ = p.each(func(name string, text []byte) {
+		if strings.HasPrefix(name, p.App+"/") && provider.Match(text) {
+			out = append(out, name)
 		}
-		if seen++; seen > mostFiles {
-			return fs.SkipAll
-		}
-		info, err := d.Info()
-		if err != nil || !info.Mode().IsRegular() || info.Size() > mostSource {
-			return nil //nolint:nilerr // as above
-		}
-		if text, err := os.ReadFile(path); err == nil && provider.Match(text) {
-			if rel, err := filepath.Rel(p.Dir, path); err == nil {
-				out = append(out, filepath.ToSlash(rel))
-			}
-		}
-		return nil
 	})
 	return out
 }
