@@ -13,8 +13,17 @@ import (
 
 func TestShare(t *testing.T) {
 	for _, c := range []struct{ limit, percent, want int64 }{
-		{100, 50, 50}, {3, 50, 1}, {1, 50, 0}, {7, 100, 7}, {7, 200, 7}, {7, 0, 0}, {7, -1, 0}, {199, 1, 1}, {math.MaxInt64, 100, math.MaxInt64},
-		{math.MaxInt64, 50, math.MaxInt64 / 2}, {0, 50, 0},
+		{100, 50, 50},
+		{3, 50, 1},
+		{1, 50, 0},
+		{7, 100, 7},
+		{7, 200, 7},
+		{7, 0, 0},
+		{7, -1, 0},
+		{199, 1, 1},
+		{math.MaxInt64, 100, math.MaxInt64},
+		{math.MaxInt64, 50, math.MaxInt64 / 2},
+		{0, 50, 0},
 	} {
 		all := []claviger.Limit{{Kind: claviger.ChargeLease, Window: claviger.Window{Limit: c.limit}}}
 		if got := admit.Share(all, c.percent)[0].Window.Limit; got != c.want {
@@ -116,7 +125,8 @@ func TestShareLeavesRoom(t *testing.T) {
 		s := &sharing{rt: rt, memory: admit.NewMemory(admit.MemoryOptions{Now: func() time.Time { return now }}), total: ofKinds(rt)}
 		s.groups = []*group{
 			{name: "free", share: admit.Share(s.total, rapid.Int64Range(1, 99).Draw(rt, "percent"))},
-			{name: "trial", share: admit.Share(s.total, rapid.Int64Range(1, 99).Draw(rt, "percent of trial"))}, {name: "pro"},
+			{name: "trial", share: admit.Share(s.total, rapid.Int64Range(1, 99).Draw(rt, "percent of trial"))},
+			{name: "pro"},
 		}
 		for range rapid.IntRange(1, 80).Draw(rt, "steps") {
 			if rapid.IntRange(0, 2).Draw(rt, "settle") == 0 {

@@ -22,9 +22,15 @@ func TestToolPrices(t *testing.T) {
 		worst int64 // −1 is none
 		cost  int64
 	}{
-		{"web_search", 3, 430_000, 430_000}, {"web_search_preview", 1, 425_000, 425_000}, {"file_search", 2, 405_000, 405_000},
-		{"code_interpreter", 1, 430_000, 430_000}, {"image_generation", 1, 650_000, 650_000}, {"web_search", 0, 400_000, 400_000},
-		{"mcp", 1, -1, 400_000}, {"odd", 1, -1, 400_000}, {"web_search", -1, -1, 400_000},
+		{"web_search", 3, 430_000, 430_000},
+		{"web_search_preview", 1, 425_000, 425_000},
+		{"file_search", 2, 405_000, 405_000},
+		{"code_interpreter", 1, 430_000, 430_000},
+		{"image_generation", 1, 650_000, 650_000},
+		{"web_search", 0, 400_000, 400_000},
+		{"mcp", 1, -1, 400_000},
+		{"odd", 1, -1, 400_000},
+		{"web_search", -1, -1, 400_000},
 		{"dear", math.MaxInt64, math.MaxInt64, math.MaxInt64},
 	} {
 		worst, ok := p.Worst("gpt-4.1-mini", with(c.tool, c.calls))

@@ -200,6 +200,8 @@ func capsOf(d *claviger.Decision) []string {
 			out = append(out, fmt.Sprintf("at most %d output tokens", o.Limit))
 		case claviger.ObligeTools:
 			out = append(out, "tools: "+strings.Join(o.Values, ", "))
+		case claviger.ObligeToolCalls:
+			out = append(out, fmt.Sprintf("at most %d calls of hosted tools where the call names no number", o.Limit))
 		}
 	}
 	return out

@@ -34,8 +34,11 @@ var tooledCalls = []tooled{
 	{"as many as the caller allows", "/v1/responses", fmt.Sprintf(searching, `,"max_tool_calls":3`), []string{"web_search_call", "web_search_call"}, 3, 30_000, 20_000, 384_000},
 	{"more than allowed", "/v1/responses", fmt.Sprintf(searching, ""), []string{"web_search_call", "web_search_call"}, 1, 10_000, 20_000, 128_000},
 	{"the preview", "/v1/responses", strings.Replace(fmt.Sprintf(searching, ""), "web_search", "web_search_preview", 1), []string{"web_search_call"}, 1, 25_000, 25_000, 128_000},
-	{"several tools", "/v1/responses", `{"model":"gpt-4.1-mini","input":"hi","max_tool_calls":2,"tools":[{"type":"web_search"},{"type":"code_interpreter","container":{"type":"auto"}},{"type":"function","name":"f"}]}`,
-		[]string{"web_search_call", "code_interpreter_call", "function_call"}, 2, 60_000, 40_000, 256_000},
+	{
+		"several tools", "/v1/responses", `{"model":"gpt-4.1-mini","input":"hi","max_tool_calls":2,"tools":[{"type":"web_search"},{"type":"code_interpreter","container":{"type":"auto"}},{"type":"function","name":"f"}]}`,
+		[]string{"web_search_call", "code_interpreter_call", "function_call"},
+		2, 60_000, 40_000, 256_000,
+	},
 	{"only the caller's tools", "/v1/responses", `{"model":"gpt-4.1-mini","input":"hi","tools":[{"type":"function","name":"f"}]}`, []string{"function_call"}, 0, 0, 0, 0},
 	{"an action", "/actions/search", `{"prompt":"hi"}`, []string{"web_search_call"}, 1, 10_000, 10_000, 128_000},
 }
