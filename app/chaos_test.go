@@ -205,7 +205,7 @@ func (c *chaos) suffer(begin, end func(*chaos)) (seen map[int]int, after time.Du
 // once makes one call by somebody new.
 func (c *chaos) once(p *process) int {
 	name, token := c.mint("")
-	status, well, how := c.call(p, name, token)
+	status, well, how := c.call(p, name, token, false)
 	c.note(name, status, well, how)
 	status = max(status, -status)
 	return status

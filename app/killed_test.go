@@ -111,7 +111,7 @@ func TestAKilledNode(t *testing.T) {
 	s := newSite(t)
 	address, _ := redisServer(t, shortDir(t))
 	s.vars["REDIS"], s.vars["DATABASE"] = address, stressDatabase.URL(t)
-	s.write("claviger.yaml", strings.NewReplacer("0.013 USD", "0.026 USD", "headers: 1500ms, idle: 1s", "headers: 1500ms, idle: 1s, total: 3s").Replace(stressConfig)+
+	s.write("claviger.yaml", strings.NewReplacer("0.02 USD", "0.026 USD", "headers: 1500ms, idle: 1s", "headers: 1500ms, idle: 1s, total: 3s").Replace(stressConfig)+
 		"storage: {database: env:DATABASE, limits: env:REDIS}\n")
 	dead, cmd := s.node()
 	alive, _ := s.node()
