@@ -225,9 +225,7 @@ func TestRetire(t *testing.T) {
 	}
 	t.Log(strings.TrimSpace(errs + out))
 	s.quietly(out, errs)
-	if st := p.keys().Keys[0].State; st != "retired" {
-		t.Errorf("the key is %s", st)
-	}
+	p.until("the key is retired", func() bool { return p.keys().Keys[0].State == "retired" })
 	code, out, _ = s.command("blocks")
 	if code != 0 || !strings.Contains(out, fingerprintOf(s.key)) || !strings.Contains(out, "in a repository") {
 		t.Errorf("blocks: %s", out)
