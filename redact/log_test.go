@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -109,7 +108,7 @@ func TestNothingHiddenIsLogged(t *testing.T) {
 func TestHitsAreTold(t *testing.T) {
 	known := gatetest.NewCanary("plain ")
 	trip, hits := NewTripwire([]claviger.Secret{known.Secret()}), 0
-	log := slog.New(NewWatchedHandler(slog.NewTextHandler(io.Discard, nil), func() *Tripwire { return trip }, func() { hits++ }))
+	log := slog.New(NewWatchedHandler(slog.NewTextHandler(&bytes.Buffer{}, nil), func() *Tripwire { return trip }, func() { hits++ }))
 	log.With("a", known.Value()).WithGroup("g").Info("m "+known.Value(), "b", 1)
 	log.Info("nothing")
 	if hits != 2 {
