@@ -82,7 +82,7 @@ func TestMetrics(t *testing.T) {
 	}
 	allowed := map[string]string{
 		"claviger_requests_total": "route status code", "claviger_request_duration_seconds": "route", "claviger_first_byte_seconds": "route",
-		"claviger_tokens_total": "model kind", "claviger_units_total": "model kind", "claviger_cost_total": "model currency",
+		"claviger_tokens_total": "model kind", "claviger_cost_total": "model currency",
 		"claviger_upstream_key_state": "fingerprint state",
 	}
 	for name := range allowed {
