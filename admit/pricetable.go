@@ -88,7 +88,8 @@ func table() map[string]Price {
 // provider has one price for it: searches on the web at that of the dearest models,
 // and running code at that of a container, which each call may need anew. Drawing
 // is paid by an image model's tokens, and what is asked of others by what they
-// take: neither has a price here.
+// take: neither has a price here. Those of searches on the web were read in public
+// articles, the others are commonly known; none is from the provider's own page.
 func toolTable() map[string]int64 {
 	return map[string]int64{
 		"web_search":         10_000,

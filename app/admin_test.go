@@ -132,8 +132,11 @@ func TestMetricsRefuseToErase(t *testing.T) {
 func TestMetricsOfUnits(t *testing.T) {
 	m := newMetrics()
 	e := &claviger.Event{Model: "m", Units: claviger.Units{
-		{Kind: claviger.UnitInput, Amount: 5}, {Kind: claviger.UnitAudioInput, Amount: 4}, {Kind: claviger.UnitSeconds, Amount: 3},
-		{Kind: claviger.UnitCharacters, Amount: 2}, {Kind: claviger.ToolCalls("web_search"), Amount: 1},
+		{Kind: claviger.UnitInput, Amount: 5},
+		{Kind: claviger.UnitAudioInput, Amount: 4},
+		{Kind: claviger.UnitSeconds, Amount: 3},
+		{Kind: claviger.UnitCharacters, Amount: 2},
+		{Kind: claviger.ToolCalls("web_search"), Amount: 1},
 	}}
 	if err := m.Record(t.Context(), e); err != nil {
 		t.Fatal(err)

@@ -59,7 +59,7 @@ func newSlowWay(t *testing.T, to string) *slowWay {
 
 // close ends it when all that went through it has ended.
 func (w *slowWay) close() {
-	_ = w.Listener.Close()
+	_ = w.Close()
 	w.wg.Wait()
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -130,10 +131,8 @@ func leafEnd(c *x509.Certificate) time.Time {
 // could then name whatever address they like.
 func (d *doctor) proxies() {
 	list := d.in.config.TrustedProxies
-	for _, p := range list {
-		if config.TooWide(p) {
-			return // told of among the warnings of the configuration
-		}
+	if slices.ContainsFunc(list, config.TooWide) {
+		return // told of among the warnings of the configuration
 	}
 	if len(list) > 0 {
 		d.ok("addresses", "X-Forwarded-For is believed of %v", list)
@@ -297,7 +296,7 @@ func (d *doctor) gateway(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	resp, err := client.Do(req) //nolint:gosec // held to our own admin listener
+	resp, err := client.Do(req)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		d.ok("gateway", "none runs here at the moment")

@@ -38,8 +38,11 @@ func (e *explainer) pricesFor(call claviger.Call, d *claviger.Decision) []priceT
 			micros int64
 			per    string
 		}{
-			{"image input", p.ImageInput, perMillion}, {"audio input", p.AudioInput, perMillion}, {"audio output", p.AudioOutput, perMillion},
-			{"sound", minuteOf(p.Second), "minute"}, {"characters", p.Character, "million characters"},
+			{"image input", p.ImageInput, perMillion},
+			{"audio input", p.AudioInput, perMillion},
+			{"audio output", p.AudioOutput, perMillion},
+			{"sound", minuteOf(p.Second), "minute"},
+			{"characters", p.Character, "million characters"},
 		} {
 			if x.micros > 0 {
 				add(x.what, x.micros, x.per)

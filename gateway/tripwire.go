@@ -1,6 +1,9 @@
 package gateway
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 var errTripwire = errors.New("the answer held one of our own keys and was stopped")
 
@@ -18,12 +21,9 @@ func (x *exchange) guardHeaders() {
 	}
 	h := x.w.Header()
 	for name, values := range h {
-		for _, v := range values {
-			if x.s.Tripwire.ContainsString(v) {
-				_ = x.tripped("header")
-				delete(h, name)
-				break
-			}
+		if slices.ContainsFunc(values, x.s.Tripwire.ContainsString) {
+			_ = x.tripped("header")
+			delete(h, name)
 		}
 	}
 }

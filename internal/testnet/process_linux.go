@@ -30,7 +30,7 @@ func signalAll(pid int, s os.Signal) {
 		_ = proc.Signal(s)
 	}
 	list, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	for _, child := range strings.Fields(string(list)) {
+	for child := range strings.FieldsSeq(string(list)) {
 		if n, err := strconv.Atoi(child); err == nil {
 			signalAll(n, s)
 		}

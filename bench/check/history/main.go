@@ -19,7 +19,7 @@ func main() {
 
 func write(commits int) error {
 	out := bufio.NewWriter(os.Stdout)
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same history each time
+	r := rand.New(rand.NewPCG(1, 2))
 	words := strings.Fields("const export function return await import from value index user request response model error list item name string number client server route")
 	for i := range commits {
 		var text strings.Builder

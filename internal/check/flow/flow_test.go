@@ -126,8 +126,14 @@ func TestMatchPath(t *testing.T) {
 		pattern, path string
 		want          bool
 	}{
-		{"/api/:path*", "/api", true}, {"/api/:path*", "/api/a/b", true}, {"/api/:path+", "/api", false}, {"/api/:id", "/api/a/b", false},
-		{"/((?!api|_next).*)", "/api/a", false}, {"/((?!_next).*)", "/api/a", true}, {"/a.b", "/axb", false}, {"(", "/", false},
+		{"/api/:path*", "/api", true},
+		{"/api/:path*", "/api/a/b", true},
+		{"/api/:path+", "/api", false},
+		{"/api/:id", "/api/a/b", false},
+		{"/((?!api|_next).*)", "/api/a", false},
+		{"/((?!_next).*)", "/api/a", true},
+		{"/a.b", "/axb", false},
+		{"(", "/", false},
 	} {
 		if got := MatchPath(c.pattern, c.path); got != c.want {
 			t.Errorf("%s takes %s: %v", c.pattern, c.path, got)
@@ -141,8 +147,14 @@ func TestPrefixes(t *testing.T) {
 		pattern, path string
 		want          bool
 	}{
-		{"/", "/a", true}, {"*", "/a/b", true}, {"/api", "/api/a", true}, {"/api", "/apis", false}, {"/ai/*", "/ai/x", true}, {"/ai/*", "/b", false},
-		{"/users/:id", "/users/7/x", true}, {"/a/b", "/a", false},
+		{"/", "/a", true},
+		{"*", "/a/b", true},
+		{"/api", "/api/a", true},
+		{"/api", "/apis", false},
+		{"/ai/*", "/ai/x", true},
+		{"/ai/*", "/b", false},
+		{"/users/:id", "/users/7/x", true},
+		{"/a/b", "/a", false},
 	} {
 		if got := prefixes(c.pattern, c.path); got != c.want {
 			t.Errorf("%s stands before %s: %v", c.pattern, c.path, got)

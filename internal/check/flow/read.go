@@ -98,6 +98,11 @@ func (in *Interp) property(o *Value, name string) *Value {
 		return opaque(o)
 	default:
 	}
+	return in.member(o, name)
+}
+
+// member is a property of something that is no function, list or response.
+func (in *Interp) member(o *Value, name string) *Value {
 	if o.Props != nil {
 		if p, ok := o.Props[name]; ok && p != nil {
 			return p

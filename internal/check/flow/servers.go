@@ -149,25 +149,25 @@ func (c *call) plugin(ch *chain, pkg string) {
 
 // register makes an endpoint of a route.
 func (c *call) register(ch *chain, pkg, last string) {
-	route, rest := c.arg(0), c.args[min(1, len(c.args)):]
-	if c.recv != nil && len(c.recv.Args) == 1 && c.recv.Args[0].Kind == Text && route.Kind == Function {
-		route, rest = c.recv.Args[0], c.args
+	at, rest := c.arg(0), c.args[min(1, len(c.args)):]
+	if c.recv != nil && len(c.recv.Args) == 1 && c.recv.Args[0].Kind == Text && at.Kind == Function {
+		at, rest = c.recv.Args[0], c.args
 	}
 	if len(rest) == 0 || c.in.registered[c.node] {
 		return
 	}
 	var own []*Value
 	for _, a := range rest {
-		switch {
-		case a.Kind == Function:
+		switch a.Kind {
+		case Function:
 			own = append(own, a)
-		case a.Kind == List:
+		case List:
 			for _, f := range a.Items {
 				if f.Kind == Function {
 					own = append(own, f)
 				}
 			}
-		case a.Kind == Record:
+		case Record:
 			for _, k := range []string{"onRequest", "preHandler", "preValidation", "handler"} {
 				if f := a.Props[k]; f != nil && f.Kind == Function {
 					own = append(own, f)
@@ -179,7 +179,7 @@ func (c *call) register(ch *chain, pkg, last string) {
 		return
 	}
 	c.in.registered[c.node] = true
-	path := pattern(route)
+	path := pattern(at)
 	hono := strings.Contains(pkg, "hono")
 	before := len(ch.layers)
 	e := &Endpoint{Name: last, At: c.place(), Kind: "route"}
@@ -188,22 +188,31 @@ func (c *call) register(ch *chain, pkg, last string) {
 		if !hono {
 			args = append(args, outside("server#res"))
 		}
-		return r.in.mounted(ch, path, before, own, args, r)
+		return r.mounted(&route{ch, path, before, own}, args)
 	}}}
 	c.in.Endpoints = append(c.in.Endpoints, e)
 }
 
+// route is an endpoint of a router.
+type route struct {
+	ch   *chain
+	path string
+	// before is how many layers stood before it when it was made.
+	before int
+	own    []*Value
+}
+
 // mounted runs a route behind all that stands before it, on each way that leads
 // to its router.
-func (in *Interp) mounted(ch *chain, path string, before int, own, args []*Value, r *call) *Value {
+func (c *call) mounted(to *route, args []*Value) *Value {
 	var out *Value
 	var ends []*state
-	for _, stack := range ch.stacks(path, ch.layers[:before], 0) {
-		st := r.st.fork(Facts{})
-		v := in.piped(append(stack, own...), args, &call{in: in, node: r.node, sc: r.sc, st: st})
+	for _, stack := range to.ch.stacks(to.path, to.ch.layers[:to.before], 0) {
+		st := c.st.fork(Facts{})
+		v := c.in.piped(append(stack, to.own...), args, &call{in: c.in, node: c.node, sc: c.sc, st: st})
 		out, ends = join(v, out), append(ends, st)
 	}
-	in.meet(r.st, ends)
+	c.in.meet(c.st, ends)
 	return out
 }
 
