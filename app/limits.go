@@ -70,9 +70,13 @@ func openRedis(ctx context.Context, in *installation, lease time.Duration, log *
 	if lease == 0 {
 		lease = max(admit.DefaultLeaseTTL, in.config.Upstream.Timeouts.Total+time.Minute)
 	}
+	place, err := placeOf(in.storage.engine)
+	if err != nil {
+		return nil, err
+	}
 	a, err := redis.Open(ctx, redis.Options{
 		URL: in.redis, NameKey: in.identity, Logger: log,
-		LeaseTTL: lease,
+		LeaseTTL: lease, Place: place,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("storage.limits: %w", err)
@@ -88,6 +92,14 @@ func openRedis(ctx context.Context, in *installation, lease time.Duration, log *
 		l.Admission = &lenient{Admission: a, log: log, now: time.Now}
 	}
 	return l, nil
+}
+
+// placeOf names a database that lies on this machine, and nothing for a server.
+func placeOf(engine any) (string, error) {
+	if local, ok := engine.(*sqlite.Store); ok {
+		return local.Identity()
+	}
+	return "", nil
 }
 
 // redisProblems looks at the server, so that readyz is right also before a call

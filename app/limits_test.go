@@ -137,3 +137,23 @@ func TestTwoProcessesShareARedis(t *testing.T) {
 	one.stop()
 	two.stop()
 }
+
+// TestNodesWithDatabasesOfTheirOwn: blocks and owners in a file hold on one machine
+// alone, so a second machine on the same Redis does not start (M-L3).
+func TestNodesWithDatabasesOfTheirOwn(t *testing.T) {
+	address, _ := redisServer(t, shortDir(t))
+	config := siteConfig + "storage: {limits: env:REDIS}\n"
+	one, two := newSite(t), newSite(t)
+	two.identity = one.identity
+	for _, s := range []*site{one, two} {
+		s.vars["REDIS"], s.vars["IDENTITY_KEY"] = address, one.identity
+		s.write("claviger.yaml", config)
+	}
+	p := one.start("serve")
+	code, _, stderr := two.command("serve")
+	if code != 2 || !strings.Contains(stderr, "set storage.database to PostgreSQL for all of them") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	p.stop()
+	two.start("serve").stop()
+}

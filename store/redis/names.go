@@ -14,7 +14,7 @@ import (
 // names makes the names of keys. A window's is a keyed hash of 144 bits: who
 // reads Redis sees neither people nor addresses, nor can guess them.
 type names struct {
-	window, use, open, holds, marker string
+	window, use, open, holds, marker, place string
 	// mark tells one NameKey from another without telling either.
 	mark string
 	pool *sync.Pool
@@ -30,7 +30,7 @@ func newNames(prefix string, key []byte) names {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte("claviger redis mark"))
 	return names{
-		window: prefix + "w:", use: prefix + "u:", open: prefix + "open", holds: prefix + "holds", marker: prefix + "key",
+		window: prefix + "w:", use: prefix + "u:", open: prefix + "open", holds: prefix + "holds", marker: prefix + "key", place: prefix + "place",
 		mark: hex.EncodeToString(mac.Sum(nil)[:8]),
 		pool: &sync.Pool{New: func() any { return &naming{mac: hmac.New(sha256.New, key)} }},
 	}

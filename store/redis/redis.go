@@ -27,6 +27,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -66,6 +67,10 @@ type Options struct {
 	// gateways on one Redis need the same: with different ones each would have
 	// windows of its own, which is refused.
 	NameKey claviger.Secret
+	// Place names the database of a gateway that keeps it on its own machine.
+	// While one gateway lives, one with another Place is refused. Empty is for
+	// those whose database is a server that all of them share.
+	Place string
 	// Prefix begins the name of every key. Empty means DefaultPrefix.
 	Prefix string
 	// LeaseTTL is how long a hold lives that nobody closes. It must be longer
@@ -108,6 +113,9 @@ type Admission struct {
 	ahead atomic.Int64
 	// remote says that the way to Redis leaves this machine in clear.
 	remote bool
+	// leave ends stay, which closes stayed; nil without a Place.
+	leave, stayed chan struct{}
+	closing       sync.Once
 }
 
 var _ claviger.Admission = (*Admission)(nil)
@@ -133,6 +141,10 @@ func Open(ctx context.Context, o Options) (*Admission, error) {
 		_ = a.client.Close()
 		return nil, err
 	}
+	if o.Place != "" && !o.ReadOnly {
+		a.leave, a.stayed = make(chan struct{}), make(chan struct{})
+		go a.stay()
+	}
 	return a, nil
 }
 
@@ -140,6 +152,10 @@ func Open(ctx context.Context, o Options) (*Admission, error) {
 // was out of reach, and ends all connections. Later calls are denied.
 func (a *Admission) Close() error {
 	a.later.close()
+	if a.leave != nil {
+		a.closing.Do(func() { close(a.leave) })
+		<-a.stayed
+	}
 	if err := a.client.Close(); err != nil && !errors.Is(err, goredis.ErrClosed) {
 		return explain(err)
 	}

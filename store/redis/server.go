@@ -86,6 +86,9 @@ func (a *Admission) inspect(ctx context.Context) ([]string, error) {
 	if err := a.mark(ctx); err != nil {
 		return nil, err
 	}
+	if err := a.settleIn(ctx); err != nil {
+		return nil, err
+	}
 	return warnings, nil
 }
 

@@ -5,6 +5,7 @@ package sqlite
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -149,6 +150,37 @@ func pool(path string, busy time.Duration, most int, pragmas ...string) (*sql.DB
 
 // prepare makes what is missing and refuses what others may enter. It returns
 // the absolute path.
+// Identity is a random name that the database got when it was first asked for it,
+// from a file beside it. Two databases have two, wherever they lie.
+func (s *Store) Identity() (string, error) {
+	path := s.path + ".id"
+	for {
+		kept, err := os.ReadFile(path)
+		if err == nil && len(kept) > 0 {
+			return string(kept), nil
+		}
+		if err == nil {
+			err = fmt.Errorf("%s is empty: delete it", path)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("store: %w", err)
+		}
+		made, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+		if err != nil {
+			return "", fmt.Errorf("store: %w", err)
+		}
+		_, err = made.WriteString(rand.Text())
+		// A link fails where another process was first, whose name counts.
+		if err = errors.Join(err, made.Sync(), made.Close()); err == nil {
+			err = os.Link(made.Name(), path)
+		}
+		_ = os.Remove(made.Name())
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", fmt.Errorf("store: %w", err)
+		}
+	}
+}
+
 func prepare(o Options) (string, error) {
 	if o.Path == "" {
 		return "", errors.New("store: no path is given for the database")

@@ -173,6 +173,7 @@ func (c *call) register(ch *chain, pkg, last string) {
 					own = append(own, f)
 				}
 			}
+		default:
 		}
 	}
 	if len(own) == 0 {
