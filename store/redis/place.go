@@ -39,19 +39,19 @@ func (a *Admission) settleIn(ctx context.Context) error {
 }
 
 // stay says again and again that this gateway lives, until Close.
-func (a *Admission) stay() {
+func (a *Admission) stay(ctx context.Context) {
 	defer close(a.stayed)
 	tick := time.NewTicker(placeEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-a.leave:
-			ctx, cancel := context.WithTimeout(context.Background(), a.options.Timeout)
+			ctx, cancel := context.WithTimeout(ctx, a.options.Timeout)
 			_ = leaveScript.Run(ctx, a.client, []string{a.names.place}, a.options.Place).Err()
 			cancel()
 			return
 		case <-tick.C:
-			ctx, cancel := context.WithTimeout(context.Background(), a.options.Timeout)
+			ctx, cancel := context.WithTimeout(ctx, a.options.Timeout)
 			_ = a.look(ctx)
 			cancel()
 		}

@@ -143,7 +143,7 @@ func Open(ctx context.Context, o Options) (*Admission, error) {
 	}
 	if o.Place != "" && !o.ReadOnly {
 		a.leave, a.stayed = make(chan struct{}), make(chan struct{})
-		go a.stay()
+		go a.stay(context.WithoutCancel(ctx))
 	}
 	return a, nil
 }

@@ -148,8 +148,6 @@ func pool(path string, busy time.Duration, most int, pragmas ...string) (*sql.DB
 	return db, nil
 }
 
-// prepare makes what is missing and refuses what others may enter. It returns
-// the absolute path.
 // Identity is a random name that the database got when it was first asked for it,
 // from a file beside it. Two databases have two, wherever they lie.
 func (s *Store) Identity() (string, error) {
@@ -181,6 +179,8 @@ func (s *Store) Identity() (string, error) {
 	}
 }
 
+// prepare makes what is missing and refuses what others may enter. It returns
+// the absolute path.
 func prepare(o Options) (string, error) {
 	if o.Path == "" {
 		return "", errors.New("store: no path is given for the database")
