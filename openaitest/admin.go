@@ -194,7 +194,12 @@ func (o *organization) accountsOf(project string) []serviceAccount {
 	var out []serviceAccount
 	for _, a := range o.accounts {
 		if a.project == project {
-			out = append(out, serviceAccount{project, a.object, slices.Clone(a.keys)})
+			now := serviceAccount{project, a.object, make([]*accountKey, len(a.keys))}
+			for i, k := range a.keys {
+				kept := *k
+				now.keys[i] = &kept
+			}
+			out = append(out, now)
 		}
 	}
 	return out
