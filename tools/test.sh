@@ -120,6 +120,7 @@ browser() {
   (cd examples/nextjs && npm install --no-save --no-audit --no-fund --loglevel=error)
   (cd e2e/nextapp && npm install --no-save --no-audit --no-fund --loglevel=error)
   CLAVIGER_E2E=1 go test -count=1 -timeout 15m ./e2e/...
+  CLAVIGER_E2E=1 go test -count=1 -run 'Next(Leaky|Clean)' ./check
 }
 
 mkdir -p .claviger
