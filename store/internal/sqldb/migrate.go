@@ -44,28 +44,34 @@ func (d Dialect) Migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	var last int64 = -1
+	// Without a lock another process may be first, with the table of versions or
+	// with a migration. What fails there is tried again: it is an error of its own
+	// where the version stays as it was, and the table is made only once.
+	stuck, last := 0, int64(-1)
 	for {
 		current, target, err := p.GetVersions(ctx)
 		switch {
-		case err != nil && last < 0 && d.Lock == nil && ctx.Err() == nil:
-			// Another process made the table of versions in between.
-			last = 0
-			continue
 		case err != nil:
-			return fmt.Errorf("store: read the version of the schema: %w", err)
+			err = fmt.Errorf("store: read the version of the schema: %w", err)
 		case current > target:
 			return fmt.Errorf("store: %w (its schema has version %d, this binary knows up to %d)", ErrNewer, current, target)
 		case current == target:
 			return nil
+		default:
+			if current != last {
+				stuck, last = 0, current
+			}
+			if _, err = p.Up(ctx); err != nil {
+				err = fmt.Errorf("store: migrate: %w", err)
+			}
 		}
-		_, err = p.Up(ctx)
-		if err != nil && (current == last || ctx.Err() != nil) {
-			return fmt.Errorf("store: migrate: %w", err)
+		if err == nil {
+			continue
 		}
-		// Without a lock another process may have been first. Then the version
-		// has changed, and what is left is tried again.
-		last = current
+		stuck++
+		if stuck > 2 || ctx.Err() != nil {
+			return err
+		}
 	}
 }
 
