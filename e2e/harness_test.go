@@ -21,13 +21,24 @@ import (
 	"claviger.dev/claviger/openaitest"
 )
 
-// binary builds the command once.
-var binary = sync.OnceValues(func() (string, error) {
+// scratch is what all tests share, until the last has ended.
+var scratch string
+
+func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "claviger-e2e-")
 	if err != nil {
-		return "", err
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	path := filepath.Join(dir, "claviger")
+	scratch = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// binary builds the command once.
+var binary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(scratch, "claviger")
 	out, err := exec.Command("go", "build", "-o", path, "../cmd/claviger").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)

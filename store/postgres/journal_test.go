@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"os"
 	"testing"
 
 	"claviger.dev/claviger"
@@ -15,11 +14,7 @@ func TestJournal(t *testing.T) {
 }
 
 func TestKilled(t *testing.T) {
-	url := ""
-	if os.Getenv("CLAVIGER_TEST_CHILD") == "" {
-		url = server.URL(t)
-	}
-	sqldbtest.Kill(t, url, func(arg string) (admit.Journal, func()) {
+	sqldbtest.Kill(t, func() string { return server.URL(t) }, func(arg string) (admit.Journal, func()) {
 		s, err := Open(context.Background(), Options{URL: claviger.NewSecret([]byte(arg))})
 		if err != nil {
 			t.Fatal(err)

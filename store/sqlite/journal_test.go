@@ -22,7 +22,7 @@ func TestJournal(t *testing.T) {
 }
 
 func TestKilled(t *testing.T) {
-	sqldbtest.Kill(t, path(t), func(arg string) (admit.Journal, func()) {
+	sqldbtest.Kill(t, func() string { return path(t) }, func(arg string) (admit.Journal, func()) {
 		s, err := sqlite.Open(context.Background(), sqlite.Options{Path: arg})
 		if err != nil {
 			t.Fatal(err)
