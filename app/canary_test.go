@@ -2,8 +2,14 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"io"
+	"io/fs"
+	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -26,7 +32,7 @@ func TestNoSecretIsShown(t *testing.T) {
 			s := newSite(t)
 			s.vars["CLAVIGER_LOG"] = "json,debug"
 			p := s.start("serve")
-			w := &witness{process: p}
+			w := &witness{process: p, prompt: rand.Text()}
 			ticket := p.ticket("--claim", "plan=pro")
 			for _, fault := range faults {
 				w.calls(ticket, fault)
@@ -37,10 +43,12 @@ func TestNoSecretIsShown(t *testing.T) {
 			}
 			w.note(p.get(p.admin + "/readyz"))
 			w.note(p.get(p.admin + "/metrics"))
+			w.files("while it runs")
 			if p.stop() != 0 {
 				t.Error("did not end with 0")
 			}
 			w.commands()
+			w.files("when it has ended")
 			w.judge()
 			if !strings.Contains(p.errs.String(), `"level":"ERROR"`) || p.sim.Count("") < len(faults) {
 				t.Error("hardly anything happened: the test proves little")
@@ -52,7 +60,36 @@ func TestNoSecretIsShown(t *testing.T) {
 // witness keeps everything that a process lets out.
 type witness struct {
 	*process
-	seen strings.Builder
+	// prompt is what callers ask, which nothing but their answers may hold (M-D1).
+	prompt string
+	seen   strings.Builder
+	// kept is what lies on the disk, by file.
+	kept map[string]string
+}
+
+// files takes what the process wrote: its database with all that belongs to it,
+// and its state.
+func (w *witness) files(when string) {
+	w.t.Helper()
+	if w.kept == nil {
+		w.kept = map[string]string{}
+	}
+	database := false
+	err := filepath.WalkDir(w.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path == w.path("claviger.yaml") {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		database = database || strings.HasPrefix(string(b), "SQLite format 3")
+		w.kept[strings.TrimPrefix(path, w.dir)+" "+when] = string(b)
+		return err
+	})
+	if err != nil || !database {
+		w.t.Errorf("the files of the process %s: %v, a database among them: %v", when, err, database)
+	}
 }
 
 func (w *witness) note(r reply) {
@@ -67,10 +104,10 @@ func (w *witness) calls(ticket, fault string) {
 		fault = "[[fault:" + fault + "]]"
 	}
 	for _, c := range [][2]string{
-		{"/api/ai/generate", `{"prompt":"hello ` + fault + `"}`},
-		{"/v1/chat/completions", `{"model":"gpt-4.1-mini","messages":[{"role":"user","content":"hello ` + fault + `"}]}`},
-		{"/v1/chat/completions", `{"model":"gpt-4.1-mini","stream":true,"messages":[{"role":"user","content":"hello ` + fault + `"}]}`},
-		{"/v1/responses", `{"model":"gpt-4.1-mini","stream":true,"input":"hello ` + fault + `"}`},
+		{"/api/ai/generate", `{"prompt":"` + w.prompt + ` ` + fault + `"}`},
+		{"/v1/chat/completions", `{"model":"gpt-4.1-mini","messages":[{"role":"user","content":"` + w.prompt + ` ` + fault + `"}]}`},
+		{"/v1/chat/completions", `{"model":"gpt-4.1-mini","stream":true,"messages":[{"role":"user","content":"` + w.prompt + ` ` + fault + `"}]}`},
+		{"/v1/responses", `{"model":"gpt-4.1-mini","stream":true,"input":"` + w.prompt + ` ` + fault + `"}`},
 	} {
 		resp, err := w.client.Do(w.request(c[0], ticket, c[1]))
 		if err != nil {
@@ -117,6 +154,12 @@ func (w *witness) commands() {
 		{"serve", "--config", "none.yaml"},
 		{"token", "mint", "--sub", ""},
 		{"token", "mint", "--sub", "x", "--ttl", "900h"},
+		{"keys", "list"},
+		{"doctor"},
+		{"usage"},
+		{"usage", "--by", "user", "--format", "json"},
+		{"records", "export", "--subject", "user"},
+		{"explain", "--token=-"},
 		{"bogus"},
 	} {
 		_, out, errs := w.command(args...)
@@ -125,7 +168,10 @@ func (w *witness) commands() {
 }
 
 func (w *witness) judge() {
-	for where, text := range map[string]string{"answers and commands": w.seen.String(), "stdout": w.out.String(), "the log": w.errs.String()} {
+	const answers = "answers and commands"
+	sinks := map[string]string{answers: w.seen.String(), "stdout": w.out.String(), "the log": w.errs.String()}
+	maps.Copy(sinks, w.kept)
+	for where, text := range sinks {
 		for what, secret := range w.secrets() {
 			if strings.Contains(text, secret) {
 				w.t.Errorf("%s is in %s", what, where)
@@ -133,6 +179,10 @@ func (w *witness) judge() {
 		}
 		if strings.Contains(text, w.key[:16]) || strings.Contains(text, w.key[len(w.key)-8:]) || strings.Contains(text, openaitest.MaskKey(w.key)) {
 			w.t.Errorf("a part of the provider's key is in %s", where)
+		}
+		// The simulated provider says again what it was asked.
+		if where != answers && strings.Contains(text, w.prompt) {
+			w.t.Errorf("what a caller asked is in %s", where)
 		}
 	}
 }
