@@ -40,8 +40,6 @@ func (c *call) guards(pkg, path string) (*Value, bool) {
 			v.T = fact(FactAuth)
 			v.Kind = Record
 			v.Open = true
-			v.Props, v.Places = map[string]*Value{}, map[string]Place{}
-			v.Elem = &Value{Bits: Session, T: fact(FactAuth)}
 			return v, true
 		}
 		if last == "unsealData" {
@@ -68,6 +66,9 @@ func (c *call) guards(pkg, path string) (*Value, bool) {
 		return c.middleware(fact(FactAuth), c.place()), true
 	case strings.HasPrefix(pkg, "@auth0/") || strings.HasPrefix(pkg, "@kinde") || strings.HasPrefix(pkg, "@workos") || strings.HasPrefix(pkg, "@stackframe") || strings.HasPrefix(pkg, "@descope") || strings.HasPrefix(pkg, "@propelauth") || strings.HasPrefix(pkg, "@logto") || strings.HasPrefix(pkg, "@privy-io") || strings.HasPrefix(pkg, "@convex-dev/auth"):
 		return c.hosted(last)
+	case pkg == "global" && path == "requireUserSession":
+		c.proven()
+		return &Value{Kind: Record, Props: map[string]*Value{}, Open: true, Elem: &Value{Bits: Session}, Bits: Session, F: impossible}, true
 	case pkg == "global" || pkg == "react" || pkg == "next/headers" || pkg == "ai" || pkg == "openai" || pkg == "zod":
 		return nil, false
 	}

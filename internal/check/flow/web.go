@@ -142,7 +142,10 @@ func (c *call) requests(pkg, path string) (*Value, bool) {
 	switch {
 	case strings.HasPrefix(path, "req.headers.get"), path == "req.headers.has", path == "req.get", path == "req.header", path == "req.req.header":
 		return header(pattern(a), in, c.place()), true
-	case strings.HasPrefix(path, "req.cookies.get"), path == "req.cookies.has":
+	case path == "req.cookies.has":
+		in.guard(c.place(), "anybody can send a cookie of that name")
+		return cookie(), true
+	case strings.HasPrefix(path, "req.cookies.get"):
 		return cookie(), true
 	case path == "req.json", path == "req.text", path == "req.formData", path == "req.arrayBuffer", path == "req.blob", path == "req.req.json", path == "req.req.text", path == "req.req.parseBody", path == "req.clone", path == "req.req.formData":
 		if last == "clone" {
@@ -189,6 +192,11 @@ func (c *call) nitro(path string) (*Value, bool) {
 	case "readValidatedBody":
 		v := in.Body("body", Body, c.place())
 		c.st.facts = c.st.facts.and(checkedAll(v))
+		if f := c.arg(1); f.Kind == Outside && f.Recv != nil {
+			if s := schemaOf(f.Recv); s != nil {
+				c.st.facts = c.st.facts.and(in.described(s, v.Inputs, 0))
+			}
+		}
 		return v, true
 	case "getQuery", "getRouterParam", "getRouterParams":
 		return in.Body("query", Query, c.place()), true

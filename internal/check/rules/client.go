@@ -2,6 +2,7 @@ package rules
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -92,7 +93,21 @@ func (p *project) isEntry(f string) bool {
 	case ".vue", ".svelte":
 		return !strings.Contains(path.Base(f), "server")
 	}
-	return p.opens(f, "use client")
+	return composables.MatchString(f) && p.nuxt(f) || p.opens(f, "use client")
+}
+
+// composables is where Nuxt looks for what components use without an import.
+var composables = regexp.MustCompile(`(^|/)(composables|plugins)/[^/]+\.[cm]?[jt]s$`)
+
+// nuxt reports whether a file for browsers belongs to an app of Nuxt.
+func (p *project) nuxt(f string) bool {
+	if strings.Contains(f, ".server.") || strings.Contains("/"+f, "/server/") {
+		return false
+	}
+	root := p.resolver.Root(f)
+	return slices.ContainsFunc(p.files, func(g string) bool {
+		return strings.HasPrefix(path.Base(g), "nuxt.config.") && p.resolver.Root(g) == root
+	})
 }
 
 // opens reports whether a directive opens a file.

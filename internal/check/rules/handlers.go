@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,6 +24,9 @@ type handler struct {
 }
 
 var methods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "fallback"}
+
+// loads is where SvelteKit gets what a page shows: it goes to the browser.
+var loads = regexp.MustCompile(`(^|/)src/routes/(.*/)?\+(page|layout)\.server\.[jt]s$`)
 
 // handlers are the ways in of one module.
 func (p *project) handlers(in *flow.Interp, f string) []handler {
@@ -83,6 +87,9 @@ func (p *project) handlers(in *flow.Interp, f string) []handler {
 			}
 		}
 	default:
+		if loads.MatchString(f) && slices.Contains(m.Exports(), "load") {
+			add(handler{kind: "page", path: route, args: eventArgs(m)}, "load")
+		}
 	}
 	p.actions(in, m, add)
 	return out

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"path"
+	"regexp"
 	"strings"
 
 	"claviger.dev/claviger/internal/check/facts"
@@ -221,6 +223,12 @@ func asking(h handler, u flow.Use) flow.Place {
 // path.
 func (p *project) middleware(in *flow.Interp, h handler) bool {
 	for _, f := range p.files {
+		if hooks.MatchString(f) && strings.HasPrefix(h.file, path.Dir(f)+"/routes/") {
+			if m := in.Module(f); m != nil && hooked(in, m, h.path) {
+				return true
+			}
+			continue
+		}
 		role, _ := p.resolver.RoleOf(f)
 		if role != graph.RoleMiddleware || p.resolver.Root(f) != p.resolver.Root(h.file) {
 			continue
@@ -241,6 +249,21 @@ func (p *project) middleware(in *flow.Interp, h handler) bool {
 		}
 	}
 	return false
+}
+
+// hooks is where SvelteKit looks for what runs before every route.
+var hooks = regexp.MustCompile(`(^|/)src/hooks\.server\.[jt]s$`)
+
+// hooked reports whether the handle hook of SvelteKit lets only those go on who
+// are signed in.
+func hooked(in *flow.Interp, m *flow.Module, route string) bool {
+	fn := in.Export(m, "handle")
+	if fn.Kind != flow.Function {
+		return false
+	}
+	return in.Pass(flow.Root{Fn: fn, Module: m, Node: m.Root, Path: route, Args: func(in *flow.Interp) []*flow.Value {
+		return []*flow.Value{flow.NewRecord(map[string]*flow.Value{"event": eventArgs(m)(in)[0]})}
+	}})
 }
 
 // passesOnly reports whether a middleware lets only those go on who are signed
