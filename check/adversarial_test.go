@@ -108,7 +108,10 @@ func (e expected) judge(found []check.Finding) (s score, differ []string) {
 func TestAdversarial(t *testing.T) {
 	needGit(t)
 	for name, dir := range map[string]string{"first": "../testdata/adversarial", "second": "../testdata/adversarial/second"} {
-		t.Run(name, func(t *testing.T) { scoreSet(t, dir) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			scoreSet(t, dir)
+		})
 	}
 }
 

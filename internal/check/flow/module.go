@@ -255,6 +255,11 @@ func (in *Interp) imported(m *Module, spec, name string) *Value {
 		if strings.HasPrefix(spec, ".") || strings.HasPrefix(spec, "/") {
 			return unknown
 		}
+		if spec == "$env/static/private" || spec == "astro:env/server" {
+			if name != "*" && name != "getSecret" {
+				return in.variable(name, Place{m, m.Root})
+			}
+		}
 		return outside(strings.TrimPrefix(spec, "node:") + "#" + name)
 	}
 	target := in.Module(file)

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -36,6 +37,7 @@ func (p *project) inBrowser() error {
 				}})
 				p.clientCalls(r, called)
 				p.shownInBrowser(r)
+				p.givenBack(in, m, r, called)
 			}
 		}
 		for _, k := range m.Root.Kids {
@@ -50,6 +52,28 @@ func (p *project) inBrowser() error {
 	p.clientCalls(&flow.Run{Events: held}, called)
 	p.serverModules(called)
 	return nil
+}
+
+// givenBack runs the functions that a hook or a composable returns: components
+// call them.
+func (p *project) givenBack(in *flow.Interp, m *flow.Module, r *flow.Run, called map[string]bool) {
+	for _, ret := range r.Returns {
+		if ret.Value == nil {
+			continue
+		}
+		all := []*flow.Value{ret.Value}
+		for _, k := range slices.Sorted(maps.Keys(ret.Value.Props)) {
+			all = append(all, ret.Value.Props[k])
+		}
+		for _, fn := range all {
+			if fn == nil || fn.Kind != flow.Function || fn.Fn == nil || fn.Fn.Node == nil || p.tired(in) {
+				continue
+			}
+			p.clientCalls(in.Do(flow.Root{Fn: fn, Module: m, Node: fn.Fn.Node, Args: func(*flow.Interp) []*flow.Value {
+				return []*flow.Value{flow.NewRecord(nil)}
+			}}), called)
+		}
+	}
 }
 
 // shownInBrowser reports secrets that a component renders: it runs on the

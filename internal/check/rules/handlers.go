@@ -129,7 +129,7 @@ func eventArgs(m *flow.Module) func(*flow.Interp) []*flow.Value {
 		q := in.Body("query", flow.Query, place)
 		return []*flow.Value{flow.NewRecord(map[string]*flow.Value{
 			"request": req, "req": req, "params": in.Body("params", flow.Parameter, place), "query": q, "url": flow.Known("request#req.nextUrl"), "cookies": flow.Known("request#req.cookies"),
-			"res": flow.NodeResponse(),
+			"res": flow.NodeResponse(), "locals": flow.NewRecord(nil),
 		})}
 	}
 }

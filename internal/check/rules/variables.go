@@ -49,7 +49,7 @@ func variables(t *facts.Node) []variable {
 				}
 			}
 		case facts.Import:
-			if strings.HasPrefix(n.Str, "$env/static/") {
+			if strings.HasPrefix(n.Str, "$env/static/") || n.Str == "astro:env/server" {
 				for _, k := range n.Kids {
 					add(k.Alt, n)
 				}
