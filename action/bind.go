@@ -2,6 +2,7 @@ package action
 
 import (
 	"bytes"
+	"fmt"
 	"unicode/utf8"
 
 	"claviger.dev/claviger"
@@ -17,6 +18,10 @@ type Bound struct {
 	input int64
 	// field is what a caller is told when the input is too much.
 	field string
+	// values and rest are what the caller sent to an action with a schema, as
+	// shape.bind gives it.
+	values []jsonx.Value
+	rest   []jsonx.Member
 }
 
 // chatMessage is one message of the input that goes upstream.
@@ -64,7 +69,7 @@ func (a *Action) bindText(v jsonx.Value) (*Bound, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bound{a: a, field: a.input.blame}
+	b := &Bound{a: a, field: a.input.blame, values: values, rest: rest}
 	b.instructions = a.instructions.fill(values, fixedText)
 	var text string
 	switch {
@@ -110,6 +115,29 @@ func (b *Bound) bound(n int64, measure func(string) int64) int64 {
 
 // Call is the call for the policy, without a body: Write makes that.
 func (b *Bound) Call() claviger.Call { return b.a.callOf(b.input) }
+
+// Texts calls visit for everything of the input that may be text, with its place
+// in the input, until visit returns false. What the action adds of its own is not
+// among it. A message of several parts is one text.
+func (b *Bound) Texts(visit func(*jsonx.Leaf) bool) error {
+	if b.a.input == nil {
+		for i, m := range b.messages {
+			if !visit(jsonx.TextLeaf(fmt.Sprintf("%s[%d].content", fieldMessages, i), m.text)) {
+				return nil
+			}
+		}
+		return nil
+	}
+	for i, v := range b.values {
+		if !jsonx.Leaves(b.a.input.props[i].name, v, visit) {
+			return nil
+		}
+	}
+	if len(b.rest) > 0 {
+		jsonx.Leaves("", jsonx.Object(b.rest...), visit)
+	}
+	return nil
+}
 
 // Action is the action that the input belongs to.
 func (b *Bound) Action() *Action { return b.a }

@@ -21,6 +21,7 @@ import (
 	"claviger.dev/claviger/authn/jwt"
 	"claviger.dev/claviger/authn/ticket"
 	"claviger.dev/claviger/config"
+	"claviger.dev/claviger/content"
 	"claviger.dev/claviger/gateway"
 	"claviger.dev/claviger/internal/netx"
 	"claviger.dev/claviger/keys"
@@ -128,6 +129,7 @@ func newInstallation(ctx context.Context, env Environment, src source, prev prev
 	}
 	b.actions()
 	b.proxy()
+	b.content()
 	b.tls()
 	b.upstream(prev)
 	if len(b.wrong) > 0 {
@@ -306,6 +308,27 @@ func (b *builder) proxy() {
 		out.Endpoints = append(out.Endpoints, claviger.Endpoint(e))
 	}
 	b.in.snapshot.Proxy = out
+}
+
+func (b *builder) content() {
+	cfg, s := b.in.config, &b.in.snapshot
+	s.Content = b.policy("content", cfg.Content)
+	s.ActionContent = map[string]*content.Policy{}
+	for i := range cfg.Actions {
+		a := &cfg.Actions[i]
+		s.ActionContent[a.Name] = b.policy("actions."+a.Name+".content", a.Content)
+	}
+	if cfg.Proxy != nil {
+		s.Proxy.Content = b.policy("proxy.content", cfg.Proxy.Content)
+	}
+}
+
+func (b *builder) policy(at string, c *config.Content) *content.Policy {
+	p, err := c.Policy()
+	if err != nil {
+		b.fail(at, err, "")
+	}
+	return p
 }
 
 func (b *builder) tls() {

@@ -58,6 +58,9 @@ type Config struct {
 	Actions []Action
 	// Proxy is nil where /v1 is off.
 	Proxy *Proxy
+	// Content is what texts are held to where an action or the proxy has nothing
+	// of its own; nil is nothing.
+	Content *Content
 	// Prices override the table of the program, for models that they name.
 	Prices []Price
 	// State is the state directory; empty means .claviger beside the
@@ -353,6 +356,8 @@ type Action struct {
 	// Turns and Characters bound the input of a chat.
 	Turns, Characters int64
 	ShowUsage, Store  bool
+	// Content stands in the place of that of all; nil leaves that.
+	Content *Content
 }
 
 // Proxy is the policy of /v1.
@@ -369,6 +374,8 @@ type Proxy struct {
 	Prompts                []string
 	ServiceTier            string
 	User, Metadata         string
+	// Content stands in the place of that of all; nil leaves that.
+	Content *Content
 }
 
 // Price is what a model costs for each million tokens, or one call of a hosted tool.

@@ -39,6 +39,8 @@ func newRoot() *object[Config] {
 		}, func(c *Config) *[]Action { return &c.Actions }, "Named actions: the model, the instructions and the form of the input are the server's."),
 		key("proxy", maybe(proxyKind()), func(c *Config) **Proxy { return &c.Proxy },
 			"The OpenAI-compatible proxy under /v1. Without this key it is off."),
+		key("content", maybe(contentKind()), func(c *Config) **Content { return &c.Content },
+			"What the texts of callers are held to, for all actions and the proxy. Without it, their form alone is checked."),
 	)
 	return newObject("the configuration", append(fields, keepingFields()...)...)
 }
@@ -213,6 +215,7 @@ func actionCaps() []field[Action] {
 		key("characters", count(10_000_000), func(a *Action) *int64 { return &a.Characters }, "The most characters of a chat, all messages together; 8,000 unless set."),
 		key("show_usage", truth(), func(a *Action) *bool { return &a.ShowUsage }, "Tell callers how many tokens were used.").def("false"),
 		key("store", truth(), func(a *Action) *bool { return &a.Store }, "Let the provider keep the answer.").def("false"),
+		key("content", maybe(contentKind()), func(a *Action) **Content { return &a.Content }, "What the input is held to, in the place of the content of all. {} holds it to nothing."),
 	}
 }
 
@@ -232,6 +235,7 @@ func proxyKind() *object[Proxy] {
 			"The service tier of every call. Without it, none is sent."),
 		key("user", handling(), func(p *Proxy) *string { return &p.User }, "What becomes of the member user.").def("refuse"),
 		key("metadata", handling(), func(p *Proxy) *string { return &p.Metadata }, "What becomes of the member metadata.").def("refuse"),
+		key("content", maybe(contentKind()), func(p *Proxy) **Content { return &p.Content }, "What texts are held to, in the place of the content of all. {} holds them to nothing."),
 	)
 }
 

@@ -48,7 +48,7 @@ func (x *exchange) actionCall(c *caller, format streamFormat) (*admitted, *actio
 		return nil, nil, err
 	}
 	x.event.Stream = call.Stream
-	a, err := x.admit(c, &d, &call)
+	a, err := x.admit(c, &d, &call, bound)
 	return a, bound, err
 }
 

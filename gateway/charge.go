@@ -118,7 +118,7 @@ func (a *admitted) send() (*http.Response, error) {
 }
 
 // pass authorizes another call under the same hold: one of several by which a
-// list is read.
+// list is read, or the moderation before the call itself.
 func (a *admitted) pass(call *claviger.Call) claviger.Authorized {
 	return a.x.mint(call, a.hold)
 }
@@ -130,8 +130,26 @@ func (x *exchange) mint(call *claviger.Call, h claviger.Hold) claviger.Authorize
 	return claviger.Authorize(seal.ForMint(), c, h, x.event.RequestID)
 }
 
-// admit takes all charges at once, or none, and mints the pass for upstream.
-func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call) (*admitted, error) {
+// admit takes all charges at once, or none, holds what the caller says to the
+// content policy, and mints the pass for upstream. What is refused there has taken
+// the rates, so that nobody makes us look at texts, or ask about them, more often
+// than they may call.
+func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call, said spoken) (*admitted, error) {
+	a, err := x.take(c, d, call)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.checkContent(x.route.content, said); err != nil {
+		a.cancel()
+		a.settle(used{nothing: true})
+		return nil, err
+	}
+	a.authorized = x.mint(call, a.hold)
+	return a, nil
+}
+
+// take takes all charges at once, or none.
+func (x *exchange) take(c *caller, d *claviger.Decision, call *claviger.Call) (*admitted, error) {
 	units, w, err := x.worstOf(c, d, call)
 	if err != nil {
 		return nil, err
@@ -158,8 +176,7 @@ func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call) (
 	}
 	return &admitted{
 		x: x, ctx: ctx, end: end, hold: hold, held: charges, model: call.Model, prices: x.s.Prices,
-		most:       units,
-		authorized: x.mint(call, hold),
+		most: units,
 	}, nil
 }
 

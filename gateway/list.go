@@ -32,7 +32,7 @@ func (x *exchange) listOwned(c *caller) error {
 	if err != nil {
 		return ownersError(err)
 	}
-	a, err := x.admit(c, &d, &call)
+	a, err := x.admit(c, &d, &call, nil)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (x *exchange) proxyCall(c *caller) (*admitted, *openai.Request, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	a, err := x.admit(c, &d, &call)
+	a, err := x.admit(c, &d, &call, req)
 	if err != nil {
 		return nil, nil, err
 	}

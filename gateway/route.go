@@ -6,6 +6,7 @@ import (
 
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/action"
+	"claviger.dev/claviger/content"
 	"claviger.dev/claviger/openai"
 )
 
@@ -17,6 +18,8 @@ type route struct {
 	action *action.Action
 	row    *openai.Row
 	handle func(*exchange, *caller) error
+	// content is what texts are held to; nil holds them to nothing.
+	content *content.Policy
 }
 
 const proxyPrefix = "/v1"

@@ -11,6 +11,7 @@ import (
 	"claviger.dev/claviger"
 	"claviger.dev/claviger/action"
 	"claviger.dev/claviger/admit"
+	"claviger.dev/claviger/content"
 	"claviger.dev/claviger/internal/netx"
 	"claviger.dev/claviger/openai"
 	"claviger.dev/claviger/redact"
@@ -31,6 +32,11 @@ type Snapshot struct {
 	Authorizer claviger.Authorizer
 	// Actions are the named actions.
 	Actions []*action.Action
+	// Content is what the texts of callers are held to; nil holds them to nothing.
+	// ActionContent and Proxy.Content stand in its place, for actions by name and
+	// for the proxy.
+	Content       *content.Policy
+	ActionContent map[string]*content.Policy
 	// Proxy opens /v1; nil keeps it shut.
 	Proxy *Proxy
 	// Owners knows whose the provider's objects are. Nil knows nobody's: every
@@ -66,6 +72,8 @@ type Snapshot struct {
 type Proxy struct {
 	Endpoints []claviger.Endpoint
 	Policy    openai.Policy
+	// Content, when not nil, stands in the place of Snapshot.Content.
+	Content *content.Policy
 }
 
 // TicketRequest is what a server asks for one of its users.
@@ -145,7 +153,9 @@ func (c *compiled) openRows(endpoints []claviger.Endpoint) error {
 		if row.Stored() && c.Owners == nil {
 			return fmt.Errorf("the endpoint %s reaches stored objects, and nobody keeps whose they are", row.Name)
 		}
-		c.open[row.Name] = &route{name: string(row.Name), method: row.Method, row: row, handle: handlerOf(row)}
+		c.open[row.Name] = &route{
+			name: string(row.Name), method: row.Method, row: row, handle: handlerOf(row), content: c.proxyContent(row),
+		}
 	}
 	return nil
 }
@@ -171,7 +181,10 @@ func (s *Snapshot) check() error {
 }
 
 func (c *compiled) addAction(a *action.Action) error {
-	rt := &route{name: "action " + a.Name(), method: "POST", action: a, handle: (*exchange).runAction}
+	rt := &route{name: "action " + a.Name(), method: "POST", action: a, handle: (*exchange).runAction, content: c.Content}
+	if own := c.ActionContent[a.Name()]; own != nil {
+		rt.content = own
+	}
 	paths := []string{"/actions/" + a.Name()}
 	if p := a.Path(); p != "" {
 		paths = append(paths, p)
@@ -183,4 +196,17 @@ func (c *compiled) addAction(a *action.Action) error {
 		c.routes[p] = rt
 	}
 	return nil
+}
+
+// proxyContent is what texts for an endpoint of the proxy are held to. Whoever
+// asks for a moderation gets one without another before it.
+func (c *compiled) proxyContent(row *openai.Row) *content.Policy {
+	p := c.Content
+	if c.Proxy.Content != nil {
+		p = c.Proxy.Content
+	}
+	if row.Name == openai.EndpointModerations && !p.Empty() {
+		p = &content.Policy{Patterns: p.Patterns}
+	}
+	return p
 }
