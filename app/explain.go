@@ -121,6 +121,9 @@ func (e *explainer) explain(ctx context.Context, r *http.Request, c explainComma
 	if e.barred(p, d.Plan) {
 		return
 	}
+	if p := e.in.snapshot.ContentFor(call.Action, call.Endpoint); !p.Empty() && call.Model != "" {
+		e.out.Steps = append(e.out.Steps, authz.Step{Rule: "content", Passed: true, Text: p.String()})
+	}
 	e.out.Caps, e.out.Prices = capsOf(&d), e.pricesFor(call, &d)
 	if !e.limits(p, call, &d) {
 		return

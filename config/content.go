@@ -2,6 +2,8 @@ package config
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -36,6 +38,9 @@ type Threshold struct {
 	Category string
 	Least    *float64
 }
+
+// maxPatterns bounds how often each text is read.
+const maxPatterns = 32
 
 // maxModeration keeps a moderation shorter than what intermediaries wait for.
 const maxModeration = 15 * time.Second
@@ -126,12 +131,16 @@ func (c *Config) contents() map[string]*Content {
 // somebody likes: a call that it refuses costs nothing but a request.
 func checkContent(c *Config) []Problem {
 	f := findings{c: c}
-	moderated := ""
-	for path, x := range c.contents() {
+	moderated, all := "", c.contents()
+	for _, path := range slices.Sorted(maps.Keys(all)) {
+		x := all[path]
 		if x == nil {
 			continue
 		}
 		f.twice(path+".refuse", x.Refuse)
+		if len(x.Patterns) > maxPatterns {
+			f.add(path+".patterns", fmt.Sprintf("are more than %d", maxPatterns), "join some of them with |")
+		}
 		for _, p := range x.Patterns {
 			if _, taken := content.Builtin(p.Name); taken {
 				f.add(path+".patterns."+p.Name, "is the name of a pattern that the program has", "give it another name, or write refuse: ["+p.Name+"]")
@@ -141,9 +150,7 @@ func checkContent(c *Config) []Problem {
 		if m == nil {
 			continue
 		}
-		if moderated == "" || path < moderated {
-			moderated = path
-		}
+		moderated = path
 		f.twice(path+".moderation.categories", m.Categories)
 		for _, t := range m.Thresholds {
 			if len(m.Categories) > 0 && !slices.Contains(m.Categories, t.Category) {

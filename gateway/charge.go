@@ -139,9 +139,13 @@ func (x *exchange) admit(c *caller, d *claviger.Decision, call *claviger.Call, s
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if !a.authorized.Valid() { // also when what was asked panicked
+			a.cancel()
+			a.settle(used{nothing: true})
+		}
+	}()
 	if err := a.checkContent(x.route.content, said); err != nil {
-		a.cancel()
-		a.settle(used{nothing: true})
 		return nil, err
 	}
 	a.authorized = x.mint(call, a.hold)

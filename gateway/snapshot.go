@@ -154,7 +154,7 @@ func (c *compiled) openRows(endpoints []claviger.Endpoint) error {
 			return fmt.Errorf("the endpoint %s reaches stored objects, and nobody keeps whose they are", row.Name)
 		}
 		c.open[row.Name] = &route{
-			name: string(row.Name), method: row.Method, row: row, handle: handlerOf(row), content: c.proxyContent(row),
+			name: string(row.Name), method: row.Method, row: row, handle: handlerOf(row), content: c.ContentFor("", row.Name),
 		}
 	}
 	return nil
@@ -181,10 +181,7 @@ func (s *Snapshot) check() error {
 }
 
 func (c *compiled) addAction(a *action.Action) error {
-	rt := &route{name: "action " + a.Name(), method: "POST", action: a, handle: (*exchange).runAction, content: c.Content}
-	if own := c.ActionContent[a.Name()]; own != nil {
-		rt.content = own
-	}
+	rt := &route{name: "action " + a.Name(), method: "POST", action: a, handle: (*exchange).runAction, content: c.ContentFor(a.Name(), "")}
 	paths := []string{"/actions/" + a.Name()}
 	if p := a.Path(); p != "" {
 		paths = append(paths, p)
@@ -198,14 +195,21 @@ func (c *compiled) addAction(a *action.Action) error {
 	return nil
 }
 
-// proxyContent is what texts for an endpoint of the proxy are held to. Whoever
-// asks for a moderation gets one without another before it.
-func (c *compiled) proxyContent(row *openai.Row) *content.Policy {
-	p := c.Content
-	if c.Proxy.Content != nil {
-		p = c.Proxy.Content
+// ContentFor is what texts are held to for an action or, where that is empty, for
+// an endpoint of the proxy. Whoever asks for a moderation gets one without another
+// before it.
+func (s *Snapshot) ContentFor(action string, endpoint claviger.Endpoint) *content.Policy {
+	p := s.Content
+	switch {
+	case action != "":
+		if own := s.ActionContent[action]; own != nil {
+			p = own
+		}
+		return p
+	case s.Proxy != nil && s.Proxy.Content != nil:
+		p = s.Proxy.Content
 	}
-	if row.Name == openai.EndpointModerations && !p.Empty() {
+	if endpoint == openai.EndpointModerations && !p.Empty() {
 		p = &content.Policy{Patterns: p.Patterns}
 	}
 	return p
