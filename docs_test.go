@@ -297,7 +297,7 @@ func commands(line string) (out [][]string) {
 	line = comment.ReplaceAllString(line, "")
 	for part := range strings.SplitSeq(separator.ReplaceAllString(line, "\n"), "\n") {
 		words := word.FindAllString(part, -1)
-		for len(words) > 0 && (assignment.MatchString(words[0]) || slices.Contains([]string{"exec", "export", "go", "run", "sudo"}, words[0])) {
+		for len(words) > 0 && (assignment.MatchString(words[0]) || slices.Contains([]string{"exec", "export", "go", "npx", "run", "sudo"}, words[0])) {
 			words = words[1:]
 		}
 		if len(words) == 0 || words[0] != "claviger" && words[0] != "./cmd/claviger" {

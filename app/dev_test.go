@@ -99,6 +99,38 @@ func TestDevUser(t *testing.T) {
 	}
 }
 
+// TestDevUserGoesBack: the click leads to the page it was for, where its origin
+// is listed, and nowhere else.
+func TestDevUserGoesBack(t *testing.T) {
+	s := newSite(t)
+	s.write("claviger.yaml", "origins: [http://localhost:3000]\n"+devConfig)
+	p := s.start("dev")
+	for to, want := range map[string]string{
+		"":                                   devUserPath,
+		"http://localhost:3000/claviger?a=b": "http://localhost:3000/claviger?a=b",
+		"http://localhost:3001/claviger":     devUserPath,
+		"http://localhost:3000.evil.example": devUserPath,
+		"http://me@localhost:3000/":          devUserPath,
+		"//localhost:3000/":                  devUserPath,
+		"javascript:alert(1)":                devUserPath,
+		"https://evil.example/":              devUserPath,
+	} {
+		req := p.request(devUserPath, "", url.Values{"in": {"1"}, "to": {to}}.Encode())
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r := p.do(req)
+		if got := r.Header.Get("Location"); r.StatusCode != http.StatusSeeOther || got != want {
+			t.Errorf("to %q: %d %q", to, r.StatusCode, got)
+		}
+		page := p.get(p.public + devUserPath + "?" + url.Values{"to": {to}}.Encode())
+		if there := strings.Contains(page.body, `name="to"`); there != (want != devUserPath) {
+			t.Errorf("the page keeps %q: %v", to, there)
+		}
+	}
+	if csp := p.get(p.public + devUserPath).Header.Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' http://localhost:3000;") {
+		t.Errorf("a browser would not go back: %q", csp)
+	}
+}
+
 // TestDevUserIsLoopback: whoever is not on this machine has no use of a session.
 func TestDevUserIsLoopback(t *testing.T) {
 	u := &devUser{}

@@ -6,6 +6,9 @@ import (
 	"html/template"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"claviger.dev/claviger"
@@ -75,7 +78,8 @@ func (d devUserPages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "private, no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action "+
+		strings.Join(append([]string{"'self'"}, in.config.Origins...), " ")+"; frame-ancestors 'none'; base-uri 'none'")
 	guarded := http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {
 		case http.MethodGet, http.MethodHead:
@@ -101,7 +105,8 @@ func (d devUserPages) show(w http.ResponseWriter, r *http.Request, u *devUser) {
 	_ = page.Execute(w, struct {
 		SignedIn bool
 		Origins  []string
-	}{signedIn == nil, d.installed().config.Origins})
+		To       string
+	}{signedIn == nil, d.installed().config.Origins, d.to(r)})
 }
 
 // sign signs in, or out with the field out.
@@ -122,5 +127,18 @@ func (d devUserPages) sign(w http.ResponseWriter, r *http.Request, u *devUser) {
 	for _, c := range cookies {
 		http.SetCookie(w, c)
 	}
-	http.Redirect(w, r, devUserPath, http.StatusSeeOther)
+	next := devUserPath
+	if to := d.to(r); to != "" {
+		next = to
+	}
+	http.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+// to is the page that somebody came from, if it is one of a listed origin.
+func (d devUserPages) to(r *http.Request) string {
+	u, err := url.Parse(r.FormValue("to"))
+	if err != nil || u.User != nil || !slices.Contains(d.installed().config.Origins, u.Scheme+"://"+u.Host) {
+		return ""
+	}
+	return u.String()
 }

@@ -111,8 +111,8 @@ func testInit(t *testing.T, s *tree) {
 		t.Errorf("took it for something else: %s", errs)
 	}
 	out, errs := s.init()
-	if strings.Count(out, "\n") != 4 || !strings.Contains(out, "claviger dev -- ") {
-		t.Errorf("three next steps, and not:\n%s", out)
+	if strings.Count(out, "\n") != 5 || !strings.Contains(out, ". claviger dev -- ") {
+		t.Errorf("four next steps, and not:\n%s", out)
 	}
 	if !strings.Contains(errs, s.want["note"]) {
 		t.Errorf("no note %q:\n%s", s.want["note"], errs)
@@ -226,5 +226,39 @@ func TestInitAllOrNothing(t *testing.T) {
 		if code, _, errs := s.command("init"); code != 2 || errs == "" {
 			t.Errorf("%s: exit %d, %q", name, code, errs)
 		}
+	}
+}
+
+// TestInitSaysHowToGoOn: the next steps are commands that work as they stand,
+// and none of them is done already.
+func TestInitSaysHowToGoOn(t *testing.T) {
+	const all = `"@claviger/next": "0.1.0", "@claviger/client": "0.1.0"`
+	for name, c := range map[string]struct {
+		dependencies, lock, agent string
+		want                      []string
+	}{
+		"a binary in PATH":         {"", "", "", []string{"1. npm install @claviger/next @claviger/client\n", ". claviger dev -- npm run dev\n"}},
+		"by npx alone":             {"", "", "npm/11.0.0 node/v24.0.0", []string{"1. npm install @claviger/next @claviger/client @claviger/cli\n", ". npx claviger dev -- npm run dev\n"}},
+		"packages, and no command": {all, "", "", []string{"1. Put your OpenAI key", ". claviger dev -- npm run dev\n"}},
+		"all of npm":               {all + `, "@claviger/cli": "0.1.0"`, "", "", []string{"1. Put your OpenAI key", "2. npx claviger dev -- npm run dev\n"}},
+		"all of pnpm":              {all + `, "@claviger/cli": "0.1.0"`, "pnpm-lock.yaml", "", []string{"1. Put your OpenAI key", "2. pnpm exec claviger dev -- pnpm dev\n"}},
+		"some of bun":              {`"@claviger/cli": "0.1.0"`, "bun.lock", "", []string{"1. bun add @claviger/next @claviger/client\n", ". bunx claviger dev -- bun run dev\n"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newTree(t, "../testdata/init/fresh.txtar")
+			s.write("package.json", `{"dependencies": {"next": "16.4.6"}, "devDependencies": {`+c.dependencies+`}}`)
+			if c.lock != "" {
+				s.write(c.lock, "")
+			}
+			if c.agent != "" {
+				s.vars["npm_config_user_agent"] = c.agent
+			}
+			out, _ := s.init()
+			for _, want := range c.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("no %q in:\n%s", want, out)
+				}
+			}
+		})
 	}
 }

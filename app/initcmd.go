@@ -71,17 +71,35 @@ func (c initCommand) tell(env Environment, p *scaffold.Project, set *scaffold.Se
 	for _, n := range set.Notes {
 		fmt.Fprintln(env.Stderr, "note:", n)
 	}
+	fmt.Fprintln(env.Stdout, "Next:")
+	for i, step := range c.steps(env, p, set.Moved) {
+		fmt.Fprintf(env.Stdout, "  %d. %s\n", i+1, step)
+	}
+}
+
+// steps are what is left to do by hand.
+func (c initCommand) steps(env Environment, p *scaffold.Project, moved bool) []string {
+	command, packages := "claviger", []string{"@claviger/next", "@claviger/client"}
+	// Every package manager says so to what it starts.
+	if _, started := env.Lookup("npm_config_user_agent"); started || p.HasCommand() {
+		command, packages = p.Program("claviger"), append(packages, scaffold.Command)
+	}
 	key := "Put your OpenAI key into .env.claviger.local, as OPENAI_API_KEY=…"
-	if set.Moved {
+	if moved {
 		key = "Replace your OpenAI key at the provider if .env.local was ever committed or shared"
 	}
-	start := "claviger dev -- " + p.Run("dev")
+	start := command + " dev -- " + p.Run("dev")
 	if c.Path != "" {
 		start = "cd " + filepath.ToSlash(c.Path) + " && " + start
 	}
-	page := "http://localhost:3000/claviger"
-	if p.SignIn.Kind == scaffold.Nobody {
-		page += ", signed in by a click at http://localhost:8787" + devUserPath
+	steps := []string{key, start, "Open http://localhost:3000/claviger"}
+	if add := p.Add(packages...); add != "" {
+		steps = append([]string{add}, steps...)
 	}
-	fmt.Fprintf(env.Stdout, "Next:\n  1. %s\n  2. %s\n  3. %s   and open %s\n", p.Add("@claviger/next @claviger/client"), key, start, page)
+	if p.SignIn.Kind == scaffold.Nobody {
+		steps[len(steps)-1] += ", whose first line signs you in by a click"
+	} else {
+		steps[len(steps)-1] += ", signed in as in your app"
+	}
+	return steps
 }

@@ -55,7 +55,7 @@ const (
 	BetterAuth     Kind = "Better Auth with its cookie cache"
 	BetterAuthRows Kind = "Better Auth with sessions in its database"
 	IronSession    Kind = "iron-session"
-	Nobody         Kind = "nothing that is known"
+	Nobody         Kind = "nothing yet that init knows"
 )
 
 // SignIn is how people sign in, as far as the app's files say.

@@ -81,14 +81,11 @@ async function session() {
 }
 
 func (p *Project) page() string {
-	event, hint := "", ""
-	if p.TypeScript {
-		event = ": React.FormEvent<HTMLFormElement>"
-	}
+	hint := ""
 	if p.SignIn.Kind == Nobody {
-		hint = "      <p>\n        In development, <a href=\"http://localhost:8787/dev-user\">sign in as dev-user</a> first.\n      </p>\n"
+		hint = "      <p>\n        In development, <a href=\"http://localhost:8787/dev-user?to=http://localhost:3000/claviger\" style={{ textDecoration: 'underline' }}>sign in as dev-user</a> first.\n      </p>\n"
 	}
-	return strings.NewReplacer("EVENT", event, "HINT", hint).Replace(file("page.txt"))
+	return strings.Replace(file("page.txt"), "HINT", hint, 1)
 }
 
 func (p *Project) sessionRoute(at string) string {
@@ -121,10 +118,34 @@ func (p *Project) Run(script string) string {
 	return p.Manager + " " + script
 }
 
-// Add is how packages are added.
-func (p *Project) Add(packages string) string {
-	if p.Manager == "npm" {
-		return "npm install " + packages
+// Add is how those of the packages are added that are not there; empty where all
+// are.
+func (p *Project) Add(packages ...string) string {
+	packages = slices.DeleteFunc(packages, p.has)
+	verb := " add "
+	switch {
+	case len(packages) == 0:
+		return ""
+	case p.Manager == "npm":
+		verb = " install "
 	}
-	return p.Manager + " add " + packages
+	return p.Manager + verb + strings.Join(packages, " ")
 }
+
+// Program is how a program of the app's packages is started.
+func (p *Project) Program(name string) string {
+	switch p.Manager {
+	case "npm":
+		return "npx " + name
+	case "bun":
+		return "bunx " + name
+	default:
+		return p.Manager + " exec " + name
+	}
+}
+
+// HasCommand reports whether the claviger command is one of the app's packages.
+func (p *Project) HasCommand() bool { return p.has(Command) }
+
+// Command is the package that has the claviger command.
+const Command = "@claviger/cli"
