@@ -1,11 +1,15 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // TestInitInAFreshApp puts the gateway into what create-next-app makes today, in
@@ -49,5 +53,104 @@ func TestInitInAFreshApp(t *testing.T) {
 				t.Errorf(".gitignore: %v\n%s", err, ignored)
 			}
 		})
+	}
+}
+
+// strict is the app's configuration of TypeScript.
+const strict = `{
+  "compilerOptions": {
+    "target": "ES2022", "lib": ["dom", "dom.iterable", "esnext"], "module": "esnext", "moduleResolution": "bundler", "jsx": "react-jsx",
+    "strict": true, "noUncheckedIndexedAccess": true, "exactOptionalPropertyTypes": true, "noEmit": true, "allowJs": true,
+    "esModuleInterop": true, "resolveJsonModule": true, "isolatedModules": true, "skipLibCheck": true, "incremental": true,
+    "plugins": [{"name": "next"}]
+  },
+  "include": ["next-env.d.ts", "app/**/*.ts", "app/**/*.tsx", ".next/types/**/*.ts", ".next/dev/types/**/*.ts"]
+}
+`
+
+// scaffolded puts what init writes for each way of signing in into one app, each
+// below a folder of its own.
+func scaffolded(t *testing.T, app string) {
+	t.Helper()
+	claviger, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	trees, err := filepath.Glob("../testdata/init/*.txtar")
+	if err != nil || len(trees) < 9 {
+		t.Fatalf("%d trees, %v", len(trees), err)
+	}
+	for _, name := range trees {
+		archive, err := txtar.ParseFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		write := func(name, text string) {
+			t.Helper()
+			path := filepath.Join(dir, filepath.FromSlash(name))
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, f := range archive.Files {
+			write(f.Name, string(f.Data))
+		}
+		write("tsconfig.json", strict)
+		cmd := exec.CommandContext(t.Context(), claviger, "init", "--force")
+		cmd.Dir, cmd.Env = dir, cleanEnv()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, out)
+		}
+		to := filepath.Join(app, "app", "init", strings.TrimSuffix(filepath.Base(name), ".txtar"))
+		from := filepath.Join(dir, "app")
+		if _, err := os.Stat(from); err != nil {
+			from = filepath.Join(dir, "src", "app")
+		}
+		for _, part := range []string{"api/ai", "api/claviger", "claviger"} {
+			part = filepath.FromSlash(part)
+			if _, err := os.Stat(filepath.Join(from, part)); part == filepath.FromSlash("api/claviger") && err != nil {
+				continue // only where the gateway asks the app
+			}
+			if err := os.CopyFS(filepath.Join(to, part), os.DirFS(filepath.Join(from, part))); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+	}
+	if err := os.WriteFile(filepath.Join(app, "tsconfig.json"), []byte(strict), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// strictly holds that the build did read what init wrote, in TypeScript: with a
+// mistake in one of the files the compiler refuses it.
+func strictly(t *testing.T, app string) {
+	t.Helper()
+	pages, err := filepath.Glob(filepath.Join(app, "app", "init", "*", "claviger", "page.tsx"))
+	if err != nil || len(pages) < 9 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	for _, p := range pages {
+		built := filepath.Join(app, ".next", "server", strings.TrimSuffix(strings.TrimPrefix(p, app), ".tsx")+".js")
+		if _, err := os.Stat(built); err != nil {
+			t.Errorf("not built: %v", err)
+		}
+	}
+	text, err := os.ReadFile(pages[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(pages[0], []byte(strings.Replace(string(text), "'generate-text'", "7", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	from := time.Now()
+	defer func() { t.Logf("the second reading took %v", time.Since(from)) }()
+	cmd := exec.CommandContext(t.Context(), "npx", "tsc", "--noEmit", "--incremental", "false", "--project", app)
+	cmd.Dir = app
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "claviger/page.tsx") || strings.Count(string(out), "error TS") != 1 {
+		t.Errorf("the compiler finds in a page with one mistake: %v\n%s", err, out)
+	}
+	if err := os.WriteFile(pages[0], text, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -36,7 +36,9 @@ actions:
 
 // TestNextMajors builds one app with each of the two newest majors of Next.js:
 // the ways to the gateway on Node, on Edge and in the Pages Router, a form
-// without JavaScript, and a build that stops at a leaked key.
+// without JavaScript, and a build that stops at a leaked key. With the newest,
+// what init writes for each way of signing in is part of the app, in strict
+// TypeScript.
 func TestNextMajors(t *testing.T) {
 	needTools(t)
 	fifteen, err := filepath.Abs("nextapp")
@@ -65,6 +67,7 @@ func besideExample(t *testing.T, app string) string {
 			t.Fatal(err)
 		}
 	}
+	scaffolded(t, dir)
 	for _, name := range []string{"next.config.js", "session.js", "package.json"} {
 		b, err := os.ReadFile(filepath.Join(app, name))
 		if err != nil {
@@ -96,6 +99,9 @@ func testNextApp(t *testing.T, dir, major string) {
 	}
 	if out, err := next(); err != nil || !strings.Contains(out, "Next.js "+major) {
 		t.Fatalf("next build: %v\n%s", err, out)
+	}
+	if major == "16" {
+		strictly(t, dir)
 	}
 	host, port, _ := strings.Cut(web, ":")
 	start(t, dir, env, "npx", "next", "start", "-H", host, "-p", port)
