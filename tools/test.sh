@@ -117,7 +117,9 @@ browser() {
   (cd packages && npm ci --prefer-offline --no-audit --no-fund --loglevel=error && npm run --silent build:types)
   rm -rf {examples/nextjs,e2e/nextapp}/node_modules/@claviger
   (cd e2e && npm install --no-save --no-audit --no-fund --loglevel=error)
-  (cd examples/nextjs && npm install --no-save --no-audit --no-fund --loglevel=error)
+  # Beside the example's own packages what the files of init are compiled with.
+  (cd examples/nextjs && npm install --no-save --no-audit --no-fund --loglevel=error typescript@5.9.3 @types/node@26.6.6 @types/react@19.3.0 \
+    @supabase/ssr@0.12.7 @supabase/supabase-js@2.119.1)
   (cd e2e/nextapp && npm install --no-save --no-audit --no-fund --loglevel=error)
   CLAVIGER_E2E=1 go test -count=1 -timeout 15m ./e2e/...
   CLAVIGER_E2E=1 go test -count=1 -run 'Next(Leaky|Clean)' ./check

@@ -43,10 +43,12 @@ declare global {
   const show: (piece: string) => void;
   const ticket: string;
   const Sentry: { init(options: object): void };
+  const turnstile: { render(element: string, options: object): void };
   const auth: () => Promise<{ user?: { id?: string; plan?: string } } | null>;
 }
 declare module '@claviger/client' {
   interface Actions {
+    'generate-text': { input: { prompt: string }; output: { text: string; finish: 'stop' | 'length' | 'refused' } };
     tidy: { input: { prompt: string }; output: { text: string; finish: 'stop' | 'length' | 'refused' } };
     assistant: { input: { messages: { role: 'user' | 'assistant'; content: string }[] }; output: { text: string; finish: 'stop' | 'length' | 'refused' } };
   }
@@ -57,8 +59,8 @@ test('every TypeScript block of the pages compiles', () => {
   const dir = mkdtempSync(join(here, 'test/.blocks-'));
   try {
     let n = 0;
-    for (const page of ['README.md', 'client/README.md', 'next/README.md']) {
-      for (const [, lang, text] of readFileSync(join(here, page), 'utf8').matchAll(/^```(tsx?)\n([\s\S]*?)^```/gm)) {
+    for (const page of ['packages/README.md', 'packages/client/README.md', 'packages/next/README.md']) {
+      for (const [, lang, text] of readFileSync(join(root, page), 'utf8').matchAll(/^```(tsx?)\n([\s\S]*?)^```/gm)) {
         // A path in the first line names the file that others import.
         writeFileSync(join(dir, `block${++n}.${lang}`), text.replaceAll(/from '\.\.?\/[./]*(auth|actions)'/g, "from './$1.js'") + '\nexport {};\n');
       }
@@ -68,6 +70,28 @@ test('every TypeScript block of the pages compiles', () => {
     writeFileSync(join(dir, 'auth.ts'), 'export const auth = async (): Promise<{ user?: { id?: string; plan?: string } } | null> => null;\n');
     writeFileSync(join(dir, 'actions.ts'), "import { createAction } from '@claviger/next';\nexport const tidy = createAction('tidy');\n");
     writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ extends: '../types/tsconfig.json', include: ['*'] }));
+    const out = tsc(dir);
+    assert.equal(out.status, 0, out.stdout);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
+test('every JavaScript block of the guides fits the packages', () => {
+  const dir = mkdtempSync(join(here, 'test/.scripts-'));
+  try {
+    let n = 0;
+    for (const page of ['docs/nextjs.md', 'docs/guide.md', 'docs/deploy/vercel.md']) {
+      for (const [, text] of readFileSync(join(root, page), 'utf8').matchAll(/^```js\n([\s\S]*?)^```/gm)) {
+        writeFileSync(join(dir, `block${++n}.js`), text.replaceAll(/from '\.\.?\/[./]*(auth|actions)'/g, "from './$1.js'") + '\nexport {};\n');
+      }
+    }
+    assert.ok(n >= 10, `${n} blocks`);
+    writeFileSync(join(dir, 'around.d.ts'), around);
+    writeFileSync(join(dir, 'auth.ts'), 'export const auth = async (): Promise<{ user?: { id?: string; plan?: string } } | null> => null;\n');
+    // What JavaScript does not say cannot be asked for.
+    const compilerOptions = { allowJs: true, checkJs: true, noImplicitAny: false, strictNullChecks: false, exactOptionalPropertyTypes: false };
+    writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ extends: '../types/tsconfig.json', compilerOptions, include: ['*'] }));
     const out = tsc(dir);
     assert.equal(out.status, 0, out.stdout);
   } finally {
