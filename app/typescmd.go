@@ -63,7 +63,11 @@ func (c typesCommand) Run(env Environment) error {
 	if err := replaceFile(path, text); err != nil {
 		return badUsage(fmt.Errorf("the types cannot be written: %w", err))
 	}
-	fmt.Fprintf(env.Stderr, "Wrote the types of %d actions to %s.\n", len(cfg.Actions), shown)
+	what := fmt.Sprintf("%d actions", len(cfg.Actions))
+	if len(cfg.Actions) == 1 {
+		what = "1 action"
+	}
+	fmt.Fprintf(env.Stderr, "Wrote the types of %s to %s.\n", what, shown)
 	return nil
 }
 

@@ -27,6 +27,7 @@ auth:
 plans:
   - {name: all, models: [gpt-4.1-mini], limits: {requests: 1000/min, spend: 20 USD/day}}
 limits: {per_ip: {requests: 500/min}}
+proxy: {endpoints: [chat.completions]}
 actions:
   tidy:
     model: gpt-4.1-mini
@@ -108,8 +109,11 @@ func testNextApp(t *testing.T, dir, major string) {
 	start(t, dir, env, "npx", "next", "start", "-H", host, "-p", port)
 	waitHTTP(t, "http://"+web)
 	a := &nextApp{base: "http://" + web, cookie: "app.session=" + g.ticket(t, "ada")}
-	for _, way := range []string{"/edge"} {
+	for _, way := range []string{"/api/ai", "/edge", "/api/legacy"} {
 		t.Run(strings.Trim(way, "/"), func(t *testing.T) { a.testWay(t, g, way) })
+	}
+	for _, way := range []string{"/api/ai/v1", "/rewrite/v1"} {
+		t.Run(strings.Trim(way, "/"), func(t *testing.T) { a.testProxy(t, g, way) })
 	}
 	if status, body := a.post(t, "/ticket", `{}`, "user=ada", "same-origin"); status != http.StatusOK || !strings.Contains(body, `"ticket":"`) {
 		t.Errorf("a ticket: %d", status)
@@ -182,6 +186,37 @@ func (a *nextApp) testWay(t *testing.T, g *gateway, way string) {
 	defer func() { _ = resp.Body.Close() }()
 	line, err := bufio.NewReader(resp.Body).ReadString('\n')
 	if err != nil || line != "event: delta\n" {
+		t.Errorf("stream: %d %q %v", resp.StatusCode, line, err)
+	}
+	before := g.sim.Calls().Canceled()
+	leave()
+	waited, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := g.sim.Wait(waited, openaitest.Canceled(before+1)); err != nil {
+		t.Errorf("the provider does not see the caller leave: %v", err)
+	}
+}
+
+// testProxy streams OpenAI's own API through a way, with a bearer as SDKs send it,
+// until the caller leaves.
+func (a *nextApp) testProxy(t *testing.T, g *gateway, way string) {
+	_, ticket, _ := strings.Cut(a.cookie, "=")
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.base+way+"/chat/completions",
+		strings.NewReader(`{"model":"gpt-4.1-mini","stream":true,"messages":[{"role":"user","content":"write 9000 words"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+ticket)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	line, err := bufio.NewReader(resp.Body).ReadString('\n')
+	if err != nil || resp.StatusCode != http.StatusOK || !strings.HasPrefix(line, "data: {") {
 		t.Errorf("stream: %d %q %v", resp.StatusCode, line, err)
 	}
 	before := g.sim.Calls().Canceled()

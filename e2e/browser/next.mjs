@@ -29,6 +29,7 @@ const idle = (page) => page.waitForFunction(() => !document.querySelector('#send
   await chat(page, 'hello');
   await page.waitForSelector('#chat-error');
   out.signedOutChat = await page.textContent('#chat-error');
+  await shot(page, 'next-signed-out');
   await settle(seen);
   out.errors.push(...seen.errors.filter((e) => !e.includes('401')));
   await context.close();
@@ -84,6 +85,7 @@ for (const [name, query] of [['handler', ''], ['rewrite', '/?via=rewrite']]) {
   await chat(page, 'hello');
   await page.waitForSelector('#chat-error');
   out.modelRefused = await page.textContent('#chat-error');
+  await shot(page, 'next-refused-dark-narrow');
   await page.selectOption('#model', 'gpt-4.1-mini');
   for (let i = 0; i < 14 && !out.limited; i++) {
     await idle(page);

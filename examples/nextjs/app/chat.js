@@ -24,10 +24,13 @@ export default function Chat({ base, plan }) {
     <>
       <section aria-labelledby="chat-title">
         <h2 id="chat-title">Ask about your writing</h2>
-        <div className="log" role="log" aria-live="polite" aria-busy={busy}>
+        <div className="log" role="log" aria-labelledby="chat-title" aria-live="polite" aria-busy={busy} tabIndex={0}>
           {messages.length === 0 && <p className="note">Nothing said yet.</p>}
           {messages.map((m, i) => (
-            <p key={i} className={`turn ${m.role}`}>{m.content}</p>
+            <p key={i} className={`turn ${m.role}`}>
+              <span className="who">{m.role === 'user' ? 'You' : 'Assistant'}: </span>
+              {m.content}
+            </p>
           ))}
         </div>
         {status === 'stopped' && <Problem id="chat-error" error="Stopped" />}

@@ -9,6 +9,6 @@ export default function Problem({ id, error, retryAfter }) {
 }
 
 function wait(seconds) {
-  if (seconds < 120) return `${seconds} seconds`;
+  if (seconds < 120) return seconds === 1 ? 'a second' : `${seconds} seconds`;
   return seconds < 7200 ? `${Math.ceil(seconds / 60)} minutes` : `${Math.ceil(seconds / 3600)} hours`;
 }
