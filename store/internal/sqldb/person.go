@@ -9,8 +9,9 @@ import (
 )
 
 // Kept returns everything that is kept under a pseudonym: the sums of usage, the
-// objects of the provider's account, and the blocks. What limits count is kept by a
-// name of its window, ends with it, and is not among it.
+// objects of the provider's account, the blocks, and the records of calls. What
+// limits count is kept by a name of its window, ends with it, and is not among it;
+// transcripts are read with EachTranscript.
 func (e *Engine) Kept(ctx context.Context, pseudonym string) (claviger.Kept, error) {
 	var k claviger.Kept
 	if storable("pseudonym", pseudonym) != nil {
@@ -23,6 +24,7 @@ func (e *Engine) Kept(ctx context.Context, pseudonym string) (claviger.Kept, err
 		{&k.Usage, `SELECT * FROM claviger_usage WHERE pseudonym = $1 ORDER BY day, plan, endpoint, action, model, currency`},
 		{&k.Objects, `SELECT id, kind, parent, created FROM claviger_objects WHERE owner = $1 ORDER BY created, seq`},
 		{&k.Blocks, `SELECT * FROM claviger_blocks WHERE scope = 'user' AND name = $1`},
+		{&k.Calls, `SELECT * FROM claviger_calls WHERE owner = $1 ORDER BY started, id`},
 	} {
 		rows, err := e.read.QueryContext(ctx, part.query, pseudonym)
 		if err != nil {
@@ -75,4 +77,10 @@ func (e *Engine) Maintain(ctx context.Context, what, statement string) error {
 		return fmt.Errorf("store: %s: %w", what, err)
 	}
 	return nil
+}
+
+// Row runs a statement of upkeep that answers with one row, outside of any
+// transaction.
+func (e *Engine) Row(ctx context.Context, statement string, into ...any) error {
+	return e.write.QueryRowContext(ctx, statement).Scan(into...)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // Newest is the version of the newest schema.
-const Newest = 3
+const Newest = 4
 
 // withUsage is the version that first keeps sums of usage.
 const withUsage = 2
