@@ -28,6 +28,7 @@ func (x *exchange) runAction(c *caller) error {
 		if err != nil {
 			return nil, units, err
 		}
+		x.transcript.saysResult(&result)
 		return result.AppendJSON(nil), units, nil
 	}, nil)
 }
@@ -49,6 +50,9 @@ func (x *exchange) actionCall(c *caller, format streamFormat) (*admitted, *actio
 	}
 	x.event.Stream = call.Stream
 	a, err := x.admit(c, &d, &call, bound)
+	if err == nil {
+		x.beginTranscript(c, &call)
+	}
 	return a, bound, err
 }
 
@@ -63,6 +67,7 @@ func (x *exchange) bindAction(a *action.Action, format streamFormat) (*action.Bo
 		if err != nil {
 			return nil, err
 		}
+		x.sent(input{body: body})
 		if format == streamAISDK {
 			return a.BindUI(body)
 		}
@@ -72,6 +77,7 @@ func (x *exchange) bindAction(a *action.Action, format streamFormat) (*action.Bo
 	if err != nil {
 		return nil, err
 	}
+	x.sent(input{form: form})
 	return a.BindForm(form)
 }
 

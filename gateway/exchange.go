@@ -44,6 +44,10 @@ type exchange struct {
 	keyFor claviger.KeyUse
 	// call is the place among the calls under way.
 	call call
+	// input is what was sent, until it is known whether it is kept; transcript is
+	// nil where nothing is.
+	input      input
+	transcript *transcript
 }
 
 // caller is who passed authentication.
@@ -293,6 +297,7 @@ func panicText(cause any) string { return fmt.Sprintf("%T", cause) }
 
 func (x *exchange) account() {
 	x.event.Duration = x.g.options.Now().Sub(x.event.Started)
+	x.transcribe()
 	ctx := context.WithoutCancel(x.r.Context())
 	x.g.options.Logger.LogAttrs(ctx, levelOf(&x.event), "request", slog.Any("", &x.event))
 	if x.g.options.Recorder == nil {

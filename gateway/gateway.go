@@ -38,6 +38,9 @@ type Options struct {
 	Blocks claviger.Blocks
 	// Recorder receives the account of every request. Nil records nothing.
 	Recorder claviger.Recorder
+	// Transcripts keep what was said, where a retention policy says so; nil keeps
+	// nothing.
+	Transcripts claviger.Transcripts
 	// Logger receives one line a request. Nil discards them.
 	Logger *slog.Logger
 	// Now is the clock of decisions; nil is time.Now. Timers run on the real

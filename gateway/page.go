@@ -42,6 +42,7 @@ func (x *exchange) answerPage(a *admitted) error {
 		if result.Finish == "refused" && p.Text == "" {
 			p.Text = "The model declined to answer."
 		}
+		x.transcript.saysResult(&result)
 		return units, err
 	})
 	if err != nil {

@@ -23,7 +23,9 @@ func (x *exchange) runProxy(c *caller) error {
 	case req.Plain():
 		return x.passOn(a)
 	default:
-		return x.answer(a, req.Answer, req)
+		err := x.answer(a, req.Answer, req)
+		x.transcript.says(req.Words())
+		return err
 	}
 }
 
@@ -60,6 +62,7 @@ func (x *exchange) proxyCall(c *caller) (*admitted, *openai.Request, error) {
 		return nil, nil, err
 	}
 	a.owner, a.grown = c, grown
+	x.beginTranscript(c, &call)
 	return a, req, nil
 }
 
@@ -83,9 +86,11 @@ func (x *exchange) proxySent() (openai.Sent, error) {
 	}
 	if kind == typeMultipart {
 		sent.Parts, err = x.readParts(params["boundary"])
+		x.sent(input{parts: sent.Parts})
 		return sent, err
 	}
 	sent.Body, err = x.readBody()
+	x.sent(input{body: sent.Body})
 	return sent, err
 }
 

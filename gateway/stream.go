@@ -246,6 +246,7 @@ func (w *eventWriter) pump(body io.Reader, t translator, cancel context.CancelFu
 		if err := w.watch(t.Text()); err != nil {
 			return err, true
 		}
+		w.x.transcript.says(t.Text())
 		if t.Done() {
 			if w.buf, err = t.AppendEnd(w.buf); err != nil {
 				return err, false

@@ -32,8 +32,13 @@ func (r *Request) Answer(body []byte) (out []byte, u claviger.Units, err error) 
 		return nil, u, &claviger.Error{Code: claviger.CodeUpstreamError, Err: errShape}
 	}
 	r.note(&b, true)
+	r.words = b.text
 	return b.out, u, nil
 }
+
+// Words are the words of the model in the last Answer that was good, one after the
+// other, as they stand in JSON, without quotes.
+func (r *Request) Words() []byte { return r.words }
 
 // used is what a plain answer used. An answer that only reads or changes what
 // is stored uses nothing, and neither do moderations. Where the answer says nothing,

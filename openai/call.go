@@ -44,6 +44,8 @@ type Request struct {
 	// brought are the tokens of the objects that the call refers to.
 	brought int64
 	made    made
+	// words are those of a plain answer.
+	words []byte
 }
 
 // own says which members the caller sent that the server may also inject, so
