@@ -14,7 +14,7 @@ import (
 func ownChecks() []Check {
 	return []Check{
 		checkListeners, checkProvider, checkStrangers, checkDevUser, checkOnce, checkTokens, checkServiceKeys,
-		checkPlans, checkPlanNames, checkActions, checkContent, checkLimits, checkPrices,
+		checkPlans, checkPlanNames, checkActions, checkContent, checkLimits, checkPrices, checkRetention,
 	}
 }
 

@@ -67,9 +67,8 @@ type Config struct {
 	// configuration in development and /var/lib/claviger elsewhere.
 	State   string
 	Storage Storage
-	// Retention is how long prompts, answers and records of calls are kept; 0
-	// is not at all.
-	Retention time.Duration
+	// Retention is what is kept of calls; the zero value is nothing.
+	Retention Retention
 	// TimeZone is the zone in which days and months begin, as "Europe/Zurich".
 	TimeZone string
 	Log      Log

@@ -139,10 +139,12 @@ func store(noun, server string, local ...string) *scalar[string] {
 	}, same).like(`^(` + strings.Join(local, "|") + `|sqlite:.+|(env|file|command):.+)$`)
 }
 
+// longestKept is the longest that anything is kept.
+const longestKept = 10 * 366 * 24 * time.Hour
+
 // keeping is how long something is kept.
 func keeping() *scalar[time.Duration] {
-	const years = 10 * 366 * 24 * time.Hour
-	of := span(years)
+	of := span(longestKept)
 	return &scalar[time.Duration]{
 		noun: "none or a duration", example: "30d", tags: []string{tagText},
 		parse: func(s string) (time.Duration, error) {

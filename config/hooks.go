@@ -37,7 +37,7 @@ func (c *Config) uses() []use {
 		{"storage.database", "storage.database." + engine(c.Storage.Database, "postgres"), engine(c.Storage.Database, "postgres"), true},
 		{"storage.limits", "storage.limits." + engine(c.Storage.Limits, "redis"), engine(c.Storage.Limits, "redis"), true},
 		{"storage.when_limits_fail", "storage.when_limits_fail", "this", c.Storage.WhenLimitsFail == "allow"},
-		{"retention", "retention", "keeping prompts and answers", c.Retention > 0},
+		{"retention", "retention", "keeping prompts and answers", c.Retention.Any()},
 		{"limits.compressed_bodies", "limits.compressed_bodies", "this", c.Limits.CompressedBodies},
 	}
 	for i, a := range c.Auth {

@@ -176,7 +176,7 @@ func TestPrintRoundTrip(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	c := mustLoad(t, minimal)
 	golden(t, "testdata/minimal.golden", printed(t, c))
-	if c.Proxy != nil || c.TLS != nil || c.IdentityKey != "" || c.Zone() != time.UTC || c.Retention != 0 {
+	if c.Proxy != nil || c.TLS != nil || c.IdentityKey != "" || c.Zone() != time.UTC || c.Retention.Any() {
 		t.Errorf("%+v", c)
 	}
 	want := []RefAt{{"upstream.keys[0]", "env:OPENAI_API_KEY"}, {"auth[0].ticket.secrets[0]", "env:TICKETS"}}

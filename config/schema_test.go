@@ -66,7 +66,7 @@ var joined = []string{
 	"human-and-forward", "human-of-nobody",
 	"action-kinds", "anonymous-first", "content-limits", "dev-user-in-production", "dev-user-beyond-loopback", "anonymous-unknown-plan", "anonymous-with-empty-limits", "jwt-without-audience", "keys-none-here",
 	"listen-name", "literal-key-in-comment", "plain-http", "plan-unreachable", "proxy-off", "public-admin", "public-listen", "public-listen-short", "public-prefix",
-	"same-period-twice", "same-port", "service-keys", "services-twice", "share-of-little", "share-of-nothing", "prices-of-tools",
+	"retention-of-nobody", "same-period-twice", "same-port", "service-keys", "services-twice", "share-of-little", "share-of-nothing", "prices-of-tools",
 }
 
 // unreadable are the broken files that hold no JSON value at all.
