@@ -37,6 +37,7 @@ var arrows = []struct {
 	{"keys", outer, "outer packages do not know one another"},
 	{"upstream", outer, "outer packages do not know one another"},
 	{"owner", outer, "outer packages do not know one another"},
+	{"record", outer, "outer packages do not know one another"},
 	{"block", outer, "outer packages do not know one another"},
 	{"store", append(slices.Clone(outer), "store/internal"), "engines know the seams alone, and share their schema"},
 	{"internal/check", []string{"internal/check", "internal/detect", "internal/dotenv", "internal/jsonx", "internal/netx"}, "whoever runs the check links no gateway"},

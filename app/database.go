@@ -34,6 +34,9 @@ type keptStore interface {
 	Kept(ctx context.Context, pseudonym string) (claviger.Kept, error)
 	EraseUsage(ctx context.Context, pseudonym string) (int64, error)
 	ReleaseObjects(ctx context.Context, owner string, objects []claviger.ObjectRef) error
+	EachTranscript(ctx context.Context, owner string, now time.Time, do func(claviger.SealedTranscript, claviger.TranscriptKey) error) error
+	CountTranscripts(ctx context.Context, owner string) (int64, error)
+	EraseRecords(ctx context.Context, owner string, now time.Time) (claviger.RecordCount, error)
 	Scrub(ctx context.Context) error
 	Close() error
 }

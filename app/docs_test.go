@@ -33,6 +33,7 @@ output); of the rest it is seconds, characters, or tool_calls.TOOL.
 ` + "`method`" + ` is forward (good, refused, nobody: nobody has signed in) or human (proven, refused); the outcome is failed where the other server gave no
 good answer, and limited where it was not asked, because too much was asked in vain. Answers that are remembered are no questions.
 ` + "`reason`" + ` is full (the database was away for too long) or end (it was away when the gateway ended); limits hold all the same.
+Of records, ` + "`kind`" + ` is call or transcript, and ` + "`reason`" + ` may also be seal: nothing is ever stored that could not be sealed.
 
 ` + "`state`" + ` is healthy, cooling (429), rejected (401 or 403), misplaced (it answers for another project than the one it is pinned to), retired
 (by an operator) or missing, which has no fingerprint. ` + "`GET /keys`" + ` tells the same as JSON, with references and never a key.
@@ -48,7 +49,7 @@ var description = regexp.MustCompile(`fqName: "([^"]*)", help: "([^"]*)".*variab
 func TestMetricsPage(t *testing.T) {
 	m := newMetrics()
 	page := metricsHead
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.first, m.tokens, m.units, m.cost, m.asked, m.usageLost, m.usageFailed, m.keyState, m.keyCalls, m.tripwire} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.first, m.tokens, m.units, m.cost, m.asked, m.usageLost, m.usageFailed, m.recordsLost, m.keyState, m.keyCalls, m.tripwire} {
 		descs := make(chan *prometheus.Desc, 8)
 		c.Describe(descs)
 		d := description.FindStringSubmatch((<-descs).String())

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"claviger.dev/claviger"
+	"claviger.dev/claviger/record"
 	"claviger.dev/claviger/store/postgres"
 	"claviger.dev/claviger/store/sqlite"
 )
@@ -57,6 +58,8 @@ type ledger struct {
 	log     *slog.Logger
 	store   usageStore // nil keeps no sums
 	queue   chan claviger.Event
+	// records keep single calls where a policy says so; nil keeps none.
+	records *record.Keeper
 	// told is when the log was last told of a full queue, in nanoseconds.
 	told atomic.Int64
 }
@@ -74,6 +77,9 @@ func newLedger(e engine, m *metrics, log *slog.Logger) *ledger {
 // Whoever was not authenticated is nobody whose use is summed.
 func (l *ledger) Record(ctx context.Context, e *claviger.Event) error {
 	err := l.metrics.Record(ctx, e)
+	if l.records != nil {
+		l.records.Record(e)
+	}
 	if l.store == nil || e.Subject == "" {
 		return err
 	}
@@ -85,7 +91,7 @@ func (l *ledger) Record(ctx context.Context, e *claviger.Event) error {
 	return err
 }
 
-// Erase implements claviger.Recorder: there are no records of calls.
+// Erase implements claviger.Recorder: a command deletes records, beside the gateway.
 func (l *ledger) Erase(ctx context.Context, q claviger.Query) (int64, error) {
 	return l.metrics.Erase(ctx, q)
 }

@@ -64,7 +64,7 @@ func (s source) load(env Environment) (*config.Config, error) {
 		load = config.LoadDevelopment
 	}
 	c, err := load(filepath.Base(s.path), data, env.Lookup,
-		config.Supported(available), config.Environ(env.Vars), conditions, priced)
+		config.Supported(available), config.Environ(env.Vars), conditions, priced, recipients)
 	if err != nil {
 		return nil, badUsage(err)
 	}
@@ -76,7 +76,7 @@ func (s source) load(env Environment) (*config.Config, error) {
 func available(feature string) bool {
 	switch feature {
 	case "auth.authjs", "auth.jwt", "auth.better-auth", "auth.iron-session", "auth.ticket", "auth.service", "auth.forward", "auth.anonymous", "auth.anonymous.human", "auth.dev-user",
-		"storage.database.sqlite", "storage.database.memory", "storage.database.postgres", "storage.limits.memory", "storage.limits.redis", "storage.when_limits_fail",
+		"storage.database.sqlite", "storage.database.memory", "storage.database.postgres", "storage.limits.memory", "storage.limits.redis", "storage.when_limits_fail", "retention",
 		"proxy.store", "proxy.background":
 		return true
 	}

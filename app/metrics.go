@@ -24,6 +24,7 @@ type metrics struct {
 
 	usageLost   *prometheus.CounterVec
 	usageFailed prometheus.Counter
+	recordsLost *prometheus.CounterVec
 
 	keyState, keyCalls *keyGauge
 	tripwire           *prometheus.CounterVec
@@ -61,13 +62,16 @@ func newMetrics() *metrics {
 		usageFailed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "claviger_usage_failed_writes_total", Help: "Writes of the sums of usage that failed, each of which is tried again.",
 		}),
+		recordsLost: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "claviger_records_lost_total", Help: "Records and transcripts of calls that a retention policy names and that could not be kept, by kind and reason.",
+		}, []string{"kind", "reason"}),
 		tripwire: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "claviger_tripwire_total", Help: "Secrets of our own that were stopped on their way out, by place.",
 		}, []string{"place"}),
 		keyState: newKeyGauge("claviger_upstream_key_state", "1 for the state in which each of the provider's keys is.", "fingerprint", "state"),
 		keyCalls: newKeyGauge("claviger_upstream_key_calls", "Calls under way with each of the provider's keys, also with those that were replaced.", "fingerprint"),
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.first, m.tokens, m.units, m.cost, m.asked, m.usageLost, m.usageFailed, m.keyState, m.keyCalls, m.tripwire,
+	m.registry.MustRegister(m.requests, m.duration, m.first, m.tokens, m.units, m.cost, m.asked, m.usageLost, m.usageFailed, m.recordsLost, m.keyState, m.keyCalls, m.tripwire,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"claviger.dev/claviger"
@@ -14,6 +15,7 @@ import (
 
 type recordsCommand struct {
 	Export recordsExport `cmd:"" help:"Print what is kept about a person, as JSON."`
+	Open   recordsOpen   `cmd:"" help:"Open the transcripts of an export, with the identity of a recipient."`
 	Erase  recordsErase  `cmd:"" help:"Delete what is kept about a person, here and at the provider."`
 }
 
@@ -31,6 +33,7 @@ func (s subject) name(ctx context.Context, d *database) (string, error) {
 type recordsExport struct {
 	databaseFlags
 	subject
+	Identity string `help:"Open the transcripts with this age identity. On a machine that runs a gateway, export without it and use 'records open' elsewhere." placeholder:"FILE"`
 }
 
 // Run prints everything that is kept under the person's pseudonym.
@@ -44,6 +47,12 @@ func (c recordsExport) Run(ctx context.Context, env Environment) error {
 	if err != nil {
 		return err
 	}
+	var r *reader
+	if c.Identity != "" {
+		if r, err = openIdentity(env, c.Identity); err != nil {
+			return badUsage(err)
+		}
+	}
 	kept, err := d.Kept(ctx, name)
 	if err != nil {
 		return badUsage(err)
@@ -54,9 +63,19 @@ func (c recordsExport) Run(ctx context.Context, env Environment) error {
 		jsonx.Member{Name: "usage", Value: keptJSON(kept.Usage)},
 		jsonx.Member{Name: "objects", Value: keptJSON(kept.Objects)},
 		jsonx.Member{Name: "blocks", Value: keptJSON(kept.Blocks)},
+		jsonx.Member{Name: "calls", Value: keptJSON(kept.Calls)},
 	))
-	_, err = fmt.Fprintf(env.Stdout, "%s\n", out)
-	return err
+	// Transcripts may be many, and follow one by one.
+	if _, err := fmt.Fprintf(env.Stdout, `%s,"transcripts":[`, out[:len(out)-1]); err != nil {
+		return err
+	}
+	if err := writeTranscripts(ctx, env.Stdout, d, name, r); err != nil {
+		return badUsage(err)
+	}
+	if _, err = fmt.Fprint(env.Stdout, "]}\n"); err != nil {
+		return err
+	}
+	return r.err()
 }
 
 func keptJSON(rows []claviger.KeptRow) jsonx.Value {
@@ -82,7 +101,7 @@ func keptValue(f claviger.KeptField) jsonx.Value {
 		return jsonx.Null()
 	case f.Name == "day":
 		return jsonx.String(time.Unix(n*24*60*60, 0).UTC().Format(time.DateOnly))
-	case f.Name == "created", f.Name == "until", f.Name == "since", f.Name == "issued_before":
+	case slices.Contains([]string{"created", "until", "since", "issued_before", "started"}, f.Name):
 		return jsonx.String(time.UnixMicro(n).UTC().Format(time.RFC3339))
 	}
 	return jsonx.Int(n)
@@ -94,8 +113,8 @@ type recordsErase struct {
 	DryRun bool `help:"Say what would be deleted, and delete nothing."`
 }
 
-// Run deletes the person's sums of usage, and their objects with what the provider
-// keeps of them. What could not be deleted there stays theirs here, so that it can
+// Run deletes the person's sums of usage, records of calls and transcripts, and their
+// objects with what the provider keeps of them. What could not be deleted there stays theirs here, so that it can
 // be tried again.
 func (c recordsErase) Run(ctx context.Context, env Environment) error {
 	d, err := c.open(ctx, env)
@@ -112,7 +131,12 @@ func (c recordsErase) Run(ctx context.Context, env Environment) error {
 		return badUsage(err)
 	}
 	if c.DryRun {
-		_, err = fmt.Fprintf(env.Stdout, "Nothing is deleted. There are %d sums of usage and %d objects.\n", len(kept.Usage), len(kept.Objects))
+		transcripts, err := d.CountTranscripts(ctx, name)
+		if err != nil {
+			return badUsage(err)
+		}
+		_, err = fmt.Fprintf(env.Stdout, "Nothing is deleted. There are %d sums of usage, %d objects, %d records of calls and %d transcripts.\n",
+			len(kept.Usage), len(kept.Objects), len(kept.Calls), transcripts)
 		return err
 	}
 	gone, left := c.objects(ctx, env, kept.Objects)
@@ -123,10 +147,14 @@ func (c recordsErase) Run(ctx context.Context, env Environment) error {
 	if err != nil {
 		return badUsage(err)
 	}
+	records, err := d.EraseRecords(ctx, name, time.Now())
+	if err != nil {
+		return badUsage(err)
+	}
 	if err := d.Scrub(ctx); err != nil {
 		fmt.Fprintf(env.Stderr, "warning: it is deleted, and the files may hold traces of it until they are written over: %v\n", err)
 	}
-	fmt.Fprintf(env.Stdout, "Erased: %d sums of usage, %d objects.\n", sums, len(gone))
+	fmt.Fprintf(env.Stdout, "Erased: %d sums of usage, %d objects, %d records of calls, %d transcripts.\n", sums, len(gone), records.Calls, records.Transcripts)
 	if len(kept.Blocks) > 0 {
 		fmt.Fprintln(env.Stderr, "note: a block of this person stays until it ends or 'claviger unblock user'.")
 	}

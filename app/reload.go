@@ -16,6 +16,9 @@ func (s *running) reload(ctx context.Context) {
 	if err == nil {
 		err = s.gateway.Swap(in.snapshot)
 	}
+	if err == nil {
+		err = s.records.Use(policyOf(in.config))
+	}
 	if err != nil {
 		s.log.Error("the new configuration is not good and the old one goes on", "error", err.Error())
 		s.health.setDegraded("the configuration on disk is not good, and an older one is running: " + err.Error())

@@ -23,6 +23,7 @@ import (
 	"claviger.dev/claviger/gateway"
 	"claviger.dev/claviger/internal/netx"
 	"claviger.dev/claviger/keys"
+	"claviger.dev/claviger/record"
 	"claviger.dev/claviger/redact"
 )
 
@@ -50,6 +51,7 @@ type running struct {
 	health  *health
 	gateway *gateway.Gateway
 	ledger  *ledger
+	records *record.Keeper
 	bounds  bounds
 	// opened is what the listeners were opened by.
 	opened opened
@@ -107,9 +109,13 @@ func newRunning(ctx context.Context, env Environment, src source) (*running, err
 	s.shared.set(s.limits.uses)
 	in.serve()
 	s.metrics.watchKeys(s)
-	s.ledger = newLedger(in.storage.engine, s.metrics, s.log)
+	s.ledger, s.records = newLedger(in.storage.engine, s.metrics, s.log), newKeeper(in.storage.engine, s.metrics, s.log)
+	s.ledger.records = s.records
+	if err := s.records.Use(policyOf(in.config)); err != nil {
+		return nil, badUsage(err)
+	}
 	s.gateway, err = gateway.New(gateway.Options{
-		Admission: s.limits, Blocks: s.blocks, Recorder: s.ledger, Logger: s.log,
+		Admission: s.limits, Blocks: s.blocks, Recorder: s.ledger, Logger: s.log, Transcripts: s.records,
 	}, in.snapshot)
 	if err != nil {
 		return nil, badUsage(err)
@@ -204,11 +210,12 @@ func (s *running) run(ctx context.Context, public http.Handler) error {
 		s.env.Opened("public", front.Addr().String())
 		s.env.Opened("admin", back.Addr().String())
 	}
-	stopFiles, stopLedger := files.start(ctx), s.ledger.start(ctx)
+	stopFiles, stopLedger, stopRecords := files.start(ctx), s.ledger.start(ctx), s.records.Start(ctx)
 	defer func() {
 		stopFiles()
 		s.gateway.Close()
 		stopLedger()
+		stopRecords()
 		s.blocks.Close()
 		closeIdle(s.retired)
 		closeIdle(s.installed().idlers)
