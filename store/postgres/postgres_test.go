@@ -59,6 +59,10 @@ func TestLedger(t *testing.T) {
 	})
 }
 
+func TestRecords(t *testing.T) {
+	gatetest.RecordStore(t, opener(func(s *Store) gatetest.RecordKeeper { return s }))
+}
+
 func TestTwoOpen(t *testing.T) {
 	url := server.URL(t)
 	gatetest.SharedBlocks(t, open(t, url), open(t, url))

@@ -69,6 +69,10 @@ func TestLedger(t *testing.T) {
 	})
 }
 
+func TestRecords(t *testing.T) {
+	gatetest.RecordStore(t, opener(func(s *sqlite.Store) gatetest.RecordKeeper { return s }))
+}
+
 func TestTwoOpen(t *testing.T) {
 	p := path(t)
 	gatetest.SharedBlocks(t, open(t, p), open(t, p))

@@ -142,8 +142,8 @@ func (e *Engine) EraseRecords(ctx context.Context, owner string, now time.Time) 
 	}
 	var n claviger.RecordCount
 	err := e.deleteAll(ctx, []deletion{
-		{&n.Keys, `DELETE FROM claviger_transcript_keys WHERE created < $2 AND id IN (SELECT key_id FROM claviger_transcripts WHERE owner = $1)
-			AND NOT EXISTS (SELECT 1 FROM claviger_transcripts AS t WHERE t.key_id = claviger_transcript_keys.id AND t.owner <> $1)`, []any{owner, now.Add(-keyPeriod).UnixMicro()}},
+		{&n.Keys, `DELETE FROM claviger_transcript_keys WHERE created < $1 AND id IN (SELECT key_id FROM claviger_transcripts WHERE owner = $2)
+			AND NOT EXISTS (SELECT 1 FROM claviger_transcripts AS t WHERE t.key_id = claviger_transcript_keys.id AND t.owner <> $2)`, []any{now.Add(-keyPeriod).UnixMicro(), owner}},
 		{&n.Transcripts, `DELETE FROM claviger_transcripts WHERE owner = $1`, []any{owner}},
 		{&n.Calls, `DELETE FROM claviger_calls WHERE owner = $1`, []any{owner}},
 	})
