@@ -368,7 +368,7 @@ func TestStoreIsAway(t *testing.T) {
 		stop := k.Start(t.Context())
 		began := time.Now()
 		long := canary + strings.Repeat("x", claviger.MostTranscript-len(canary))
-		for range 1000 {
+		for range 250 {
 			k.Keep(transcriptOf("ann", long))
 		}
 		for i := range 2 * mostWaiting {
@@ -380,14 +380,14 @@ func TestStoreIsAway(t *testing.T) {
 		if n := k.waiting.Load(); n > mostBytes {
 			t.Errorf("%d bytes wait", n)
 		}
-		if lost["transcript full"] < 700 || lost["call full"] < mostWaiting/2 {
+		if lost["transcript full"] < 100 || lost["call full"] < mostWaiting/2 {
 			t.Errorf("lost %v", lost)
 		}
 		time.Sleep(10 * time.Minute)
 		b.set(nil, false)
 		time.Sleep(time.Minute)
 		calls, ts, _ := b.stored()
-		if ts+lost["transcript full"] != 1000 || calls+lost["call full"] != 2*mostWaiting {
+		if ts+lost["transcript full"] != 250 || calls+lost["call full"] != 2*mostWaiting {
 			t.Errorf("stored %d and %d, lost %v", calls, ts, lost)
 		}
 		if n := k.waiting.Load(); n != 0 {
