@@ -43,7 +43,9 @@ type Transcript struct {
 }
 
 // Format implements fmt.Formatter.
-func (t Transcript) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "transcript of %s", t.RequestID) }
+func (t Transcript) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "transcript of %s", t.RequestID)
+}
 
 // LogValue implements slog.LogValuer.
 func (t Transcript) LogValue() slog.Value { return slog.StringValue("transcript of " + t.RequestID) }

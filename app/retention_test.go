@@ -213,11 +213,11 @@ func TestRetentionIsRefused(t *testing.T) {
 	recipient := s.identityFile("reader.txt")
 	identity := strings.TrimSpace(string(s.content("reader.txt")))
 	for config, want := range map[string]string{
-		"retention: {transcripts: {time: 1h, recipients: [" + identity + "]}}":                                    "is no recipient of age",
-		"retention: {transcripts: {time: 1h, recipients: [" + recipient[:len(recipient)-1] + "]}}":                 "is no recipient of age",
-		"retention: {transcripts: {time: 1h}}":                                                                     "retention.transcripts.recipients",
-		"retention: {transcripts: {recipients: [" + recipient + "]}}":                                              "retention.transcripts.time",
-		"storage: {database: memory}\nretention: 30d":                                                              "keeps nothing",
+		"retention: {transcripts: {time: 1h, recipients: [" + identity + "]}}":                                      "is no recipient of age",
+		"retention: {transcripts: {time: 1h, recipients: [" + recipient[:len(recipient)-1] + "]}}":                  "is no recipient of age",
+		"retention: {transcripts: {time: 1h}}":                                                                      "retention.transcripts.recipients",
+		"retention: {transcripts: {recipients: [" + recipient + "]}}":                                               "retention.transcripts.time",
+		"storage: {database: memory}\nretention: 30d":                                                               "keeps nothing",
 		"retention: {transcripts: {time: 1h, plans: [gone], recipients: [" + recipient + "]}}":                      "no such plan",
 		"retention: {usage: {plans: [all]}, transcripts: {time: none, recipients: [" + recipient + "], keep: [x]}}": "must be one of prompts, answers",
 	} {

@@ -31,13 +31,20 @@ func (e *Engine) AppendCalls(ctx context.Context, calls []claviger.CallRecord) e
 			for i := range part {
 				args = appendCall(args, &part[i])
 			}
-			if _, err := tx.ExecContext(ctx, `INSERT INTO claviger_calls (`+callColumns+unitColumns("%[1]s", ", ")+`, currency, micros) VALUES `+
-				e.params(1, len(part), callWidth)+` ON CONFLICT (id) DO NOTHING`, args...); err != nil {
+			if _, err := tx.ExecContext(ctx, addCalls(e.params(1, len(part), callWidth)), args...); err != nil {
 				return fmt.Errorf("store: append calls: %w", err)
 			}
 		}
 		return nil
 	})
+}
+
+func addCalls(values string) string {
+	return `INSERT INTO claviger_calls (` + callColumns + unitColumns("%[1]s") + `, currency, micros) VALUES ` + values + ` ON CONFLICT (id) DO NOTHING`
+}
+
+func addTranscripts(values string) string {
+	return `INSERT INTO claviger_transcripts (id, owner, key_id, created, until, sealed) VALUES ` + values + ` ON CONFLICT (id) DO NOTHING`
 }
 
 func appendCall(args []any, c *claviger.CallRecord) []any {
@@ -78,8 +85,7 @@ func (e *Engine) AppendTranscripts(ctx context.Context, ks []claviger.Transcript
 			for _, t := range part {
 				args = append(args, t.ID, t.Owner, t.Key, t.Created.UnixMicro(), t.Until.UnixMicro(), t.Sealed)
 			}
-			if _, err := tx.ExecContext(ctx, `INSERT INTO claviger_transcripts (id, owner, key_id, created, until, sealed) VALUES `+
-				e.params(1, len(part), 6)+` ON CONFLICT (id) DO NOTHING`, args...); err != nil {
+			if _, err := tx.ExecContext(ctx, addTranscripts(e.params(1, len(part), 6)), args...); err != nil {
 				return fmt.Errorf("store: append transcripts: %w", err)
 			}
 		}

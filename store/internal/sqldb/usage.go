@@ -74,12 +74,12 @@ var summedUnits = [...]claviger.UnitKind{
 }
 
 // unitColumns writes something for each column of units, with %[1]s for its name.
-func unitColumns(form, between string) string {
+func unitColumns(form string) string {
 	var out []string
 	for _, kind := range summedUnits {
 		out = append(out, fmt.Sprintf(form, kind))
 	}
-	return strings.Join(out, between)
+	return strings.Join(out, ", ")
 }
 
 // capped adds n to a sum that stays between nothing and most.
@@ -130,10 +130,10 @@ func (e *Engine) AppendUsage(ctx context.Context, events []claviger.Event) error
 
 func addUsage(values string) string {
 	return `INSERT INTO claviger_usage AS t (day, pseudonym, realm, plan, endpoint, action, model, currency,
-		calls, refused, estimated, ` + unitColumns("%[1]s", ", ") + `, micros) VALUES ` + values + `
+		calls, refused, estimated, ` + unitColumns("%[1]s") + `, micros) VALUES ` + values + `
 		ON CONFLICT (day, pseudonym, realm, plan, endpoint, action, model, currency) DO UPDATE SET
 		calls = t.calls + excluded.calls, refused = t.refused + excluded.refused, estimated = t.estimated + excluded.estimated,
-		` + unitColumns(addCapped("%[1]s", mostUnits), ", ") + `, ` + addCapped("micros", mostMicros)
+		` + unitColumns(addCapped("%[1]s", mostUnits)) + `, ` + addCapped("micros", mostMicros)
 }
 
 func addCapped(column string, most int64) string {
@@ -179,7 +179,7 @@ func usageQuery(key string) string {
 	return fmt.Sprintf(`SELECT %s AS k, currency, CAST(SUM(calls) AS BIGINT), CAST(SUM(refused) AS BIGINT), CAST(SUM(estimated) AS BIGINT),
 		%[3]s, CAST(SUM(micros / %[2]d) AS BIGINT), CAST(SUM(micros %% %[2]d) AS BIGINT)
 		FROM claviger_usage WHERE day >= $1 AND day <= $2 GROUP BY %[1]s, currency ORDER BY k, currency`,
-		key, int64(microsPart), unitColumns("CAST(SUM(%[1]s) AS BIGINT)", ", "))
+		key, int64(microsPart), unitColumns("CAST(SUM(%[1]s) AS BIGINT)"))
 }
 
 // SumUsage sums the calls that began on the days from that of from to that of
