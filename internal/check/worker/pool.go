@@ -3,6 +3,7 @@ package worker
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -33,9 +34,15 @@ type Options struct {
 	Command []string
 	// Size is how many workers run at once, 2 by default.
 	Size int
-	// Deadline is how long one file may take, 5 s by default.
+	// Deadline is how much of a processor's time one file may take, 5 s by
+	// default. Time that a busy machine gives to others does not count, so that a
+	// file is not taken for a hostile one there. Twelve times as much time on the
+	// clock ends a file in any case.
 	Deadline time.Duration
 }
+
+// patience is how many times its Deadline a file may take on the clock.
+const patience = 12
 
 // Pool keeps workers. It is safe for concurrent use; close it when done.
 type Pool struct {
@@ -77,8 +84,8 @@ func (p *Pool) Close() {
 	}
 }
 
-// Parse reads one file. It waits for a worker to be free, then at most for the
-// deadline. Every error but one of ctx and one of starting the process means
+// Parse reads one file. It waits for a worker to be free, then until the
+// file is read or has taken its Deadline. Every error but one of ctx and one of starting the process means
 // that the file is at fault; the pool goes on.
 func (p *Pool) Parse(ctx context.Context, name, text string) (*facts.Node, error) {
 	if len(text) > MaxText {
@@ -100,6 +107,9 @@ func (p *Pool) Parse(ctx context.Context, name, text string) (*facts.Node, error
 	root, err := w.parse(ctx, p.opts.Deadline, name, text)
 	if w.spent {
 		w.end()
+		if errors.Is(err, ErrDied) && w.cmd.ProcessState != nil && w.cmd.ProcessState.ExitCode() == exitLate {
+			err = ErrTooSlow
+		}
 		w = nil
 	}
 	return root, err
@@ -157,8 +167,8 @@ type answer struct {
 
 func (w *process) parse(ctx context.Context, deadline time.Duration, name, text string) (*facts.Node, error) {
 	done := make(chan answer, 1)
-	go func() { done <- w.ask(name, text) }()
-	timer := time.NewTimer(deadline)
+	go func() { done <- w.ask(deadline, name, text) }()
+	timer := time.NewTimer(patience * deadline)
 	defer timer.Stop()
 	var why error
 	select {
@@ -176,9 +186,9 @@ func (w *process) parse(ctx context.Context, deadline time.Duration, name, text 
 	return nil, why
 }
 
-func (w *process) ask(name, text string) answer {
+func (w *process) ask(deadline time.Duration, name, text string) answer {
 	dead := answer{err: ErrDied, died: true}
-	if writeFrame(w.w, []byte(name)) != nil || writeFrame(w.w, []byte(text)) != nil || w.w.Flush() != nil {
+	if writeFrame(w.w, binary.BigEndian.AppendUint64(nil, uint64(deadline))) != nil || writeFrame(w.w, []byte(name)) != nil || writeFrame(w.w, []byte(text)) != nil || w.w.Flush() != nil {
 		return dead
 	}
 	kind, err := w.r.ReadByte()

@@ -10,8 +10,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"os"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync/atomic"
 	"time"
 
 	"claviger.dev/claviger/internal/check/facts"
@@ -43,13 +45,18 @@ func Serve(in io.Reader, out io.Writer) error {
 	debug.SetGCPercent(200)
 	stop := make(chan struct{})
 	defer close(stop)
-	go watchMemory(stop)
+	var late deadline
+	go watch(stop, &late)
 	r, w := bufio.NewReaderSize(in, 64<<10), bufio.NewWriterSize(out, 64<<10)
 	for {
-		name, err := readFrame(r)
+		limit, err := readFrame(r)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
+		if err != nil || len(limit) != 8 {
+			return errors.Join(errors.New("a file came without its deadline"), err)
+		}
+		name, err := readFrame(r)
 		if err != nil {
 			return err
 		}
@@ -57,12 +64,14 @@ func Serve(in io.Reader, out io.Writer) error {
 		if err != nil {
 			return err
 		}
+		late.begin(time.Duration(binary.BigEndian.Uint64(limit)))
 		kind, body := answerTree, []byte(nil)
 		if root, err := parse(string(name), string(text)); err != nil {
 			kind, body = answerError, []byte(err.Error())
 		} else {
 			body = facts.Encode(root)
 		}
+		late.over()
 		if err := w.WriteByte(kind); err != nil {
 			return err
 		}
@@ -85,8 +94,24 @@ func parse(name, text string) (root *facts.Node, err error) {
 	return facts.Parse(name, text)
 }
 
-// watchMemory ends the process when it takes too much.
-func watchMemory(stop <-chan struct{}) {
+// deadline is the processor time of this process at which the file in work has
+// had enough, in nanoseconds, and 0 between files.
+type deadline struct{ at atomic.Int64 }
+
+func (d *deadline) begin(limit time.Duration) { d.at.Store(int64(processorTime() + limit)) }
+func (d *deadline) over()                     { d.at.Store(0) }
+
+func (d *deadline) passed() bool {
+	at := d.at.Load()
+	return at != 0 && int64(processorTime()) > at
+}
+
+// exitLate is how a worker ends when a file takes too much of the processor.
+// Go itself ends with 1 or 2.
+const exitLate = 7
+
+// watch ends the process when it takes too much memory, or a file too much time.
+func watch(stop <-chan struct{}, late *deadline) {
 	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -98,6 +123,9 @@ func watchMemory(stop <-chan struct{}) {
 			metrics.Read(sample)
 			if sample[0].Value.Uint64()-sample[1].Value.Uint64() > maxMemory {
 				panic("a file takes more memory than a worker may have")
+			}
+			if late.passed() {
+				os.Exit(exitLate)
 			}
 		}
 	}
