@@ -11,6 +11,7 @@ import (
 // Resolver finds the file that a specifier means. It knows the files of the
 // project alone: what lies in node_modules is a package, and stays a name.
 type Resolver struct {
+	meant    map[asked]meaning
 	files    map[string]bool
 	read     func(string) (string, error)
 	packages map[string]*manifest // by name
@@ -55,7 +56,7 @@ var suffixes = []string{
 func NewResolver(files []string, read func(string) (string, error)) *Resolver {
 	r := &Resolver{
 		files: make(map[string]bool, len(files)), read: read, packages: map[string]*manifest{},
-		nearest: map[string]*manifest{}, roots: map[string]*manifest{}, configs: map[string]*aliases{}, known: map[string]roleOf{},
+		nearest: map[string]*manifest{}, roots: map[string]*manifest{}, configs: map[string]*aliases{}, known: map[string]roleOf{}, meant: map[asked]meaning{},
 	}
 	for _, f := range files {
 		r.files[f] = true
@@ -125,9 +126,7 @@ func (r *Resolver) Root(file string) string {
 	return "."
 }
 
-// Resolve returns the file that a specifier in a file means. A package or what
-// cannot be found is no file.
-func (r *Resolver) Resolve(from, spec string) (string, bool) {
+func (r *Resolver) resolve(from, spec string) (string, bool) {
 	spec, _, _ = strings.Cut(spec, "?")
 	dir := path.Dir(from)
 	switch {

@@ -25,6 +25,8 @@ import (
 type Analyzer struct {
 	// Worker is how the parser's processes are started.
 	Worker worker.Options
+	// whole parses all files first, also those that the sieve would leave out.
+	whole bool
 }
 
 var _ report.Analyzer = (*Analyzer)(nil)
@@ -85,7 +87,11 @@ func (a *Analyzer) Analyze(ctx context.Context, p *report.Project, tell func(rep
 	if err := pr.load(); err != nil {
 		return report.Coverage{}, err
 	}
-	if err := pr.parse(pr.sieve()); err != nil {
+	chosen := pr.sieve()
+	if a.whole {
+		chosen = slices.DeleteFunc(slices.Clone(pr.files), func(f string) bool { return pr.texts[f] == "" })
+	}
+	if err := pr.parse(chosen); err != nil {
 		return report.Coverage{}, err
 	}
 	pr.matters()
