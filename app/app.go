@@ -42,6 +42,8 @@ type Environment struct {
 	bounds *bounds
 	// watch, when set, is for tests that look at all that is granted.
 	watch func(claviger.Admission) claviger.Admission
+	// keys, when set, leads to the process that has the provider's keys.
+	keys *keyLine
 }
 
 // OS is the environment of this process.
@@ -123,6 +125,13 @@ func Main(ctx context.Context, args []string, env Environment) (code int) {
 			return exitBad
 		}
 		return exitOK
+	}
+	if len(args) > 0 && args[0] == gatewayArg {
+		line, err := inheritKeyLine()
+		if err != nil {
+			return report(env, badUsage(err))
+		}
+		env.keys, args = line, args[1:]
 	}
 	parser, err := newParser(env)
 	if err != nil {

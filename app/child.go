@@ -36,6 +36,12 @@ type childProcess struct {
 	dir  string
 	vars []string
 	env  Environment
+	// path, when set, is the program; files are further ones that it inherits.
+	path  string
+	files []*os.File
+	// patient is for a command that drains by itself: SIGHUP goes on to it as well,
+	// and it is given the time that it takes.
+	patient bool
 
 	cmd     *exec.Cmd
 	done    chan struct{} // closed once it has ended
@@ -46,7 +52,7 @@ type childProcess struct {
 // start starts the command with the files of this process. On Linux it dies
 // with this process, however that ends.
 func (c *childProcess) start() error {
-	path, err := c.find()
+	path, err := c.program()
 	if err != nil {
 		return err
 	}
@@ -54,10 +60,11 @@ func (c *childProcess) start() error {
 	c.cmd.Args[0] = c.argv[0]
 	c.cmd.Dir, c.cmd.Env = c.dir, c.vars
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = c.env.Stdin, c.env.Stdout, c.env.Stderr
+	c.cmd.ExtraFiles = c.files
 	c.cmd.WaitDelay = childGrace
 	ownGroup(c.cmd, c.env.Stdin)
 	c.done, c.signals = make(chan struct{}), make(chan os.Signal, 4)
-	signal.Notify(c.signals, syscall.SIGINT, syscall.SIGTERM)
+	signal.Notify(c.signals, c.passedOn()...)
 	started := make(chan error, 1)
 	go func() {
 		// The kernel ends a child with the thread that made it.
@@ -109,6 +116,8 @@ func (c *childProcess) forward() {
 			sig, ok := s.(syscall.Signal)
 			switch {
 			case !ok:
+			case c.patient: // it has its own rule for a second one
+				signalGroup(c.cmd, sig)
 			case first:
 				signalGroup(c.cmd, sig)
 				first = false
@@ -137,9 +146,13 @@ func (c *childProcess) ended(ctx context.Context) <-chan int {
 // stop ends the command, by force after a while, and gives its exit code.
 func (c *childProcess) stop() int {
 	signalGroup(c.cmd, syscall.SIGTERM)
+	grace := childGrace
+	if c.patient {
+		grace += standardBounds().drain
+	}
 	select {
 	case <-c.done:
-	case <-time.After(childGrace):
+	case <-time.After(grace):
 		signalGroup(c.cmd, syscall.SIGKILL)
 		<-c.done
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/http"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -138,7 +139,7 @@ func newInstallation(ctx context.Context, env Environment, src source, prev prev
 		}
 		return nil, badUsage(b.wrong)
 	}
-	b.in.files = append(b.in.sources.Files(), src.path)
+	b.in.files = slices.Concat(b.in.files, b.in.sources.Files(), []string{src.path})
 	b.in.trip = redact.NewTripwire(b.secrets)
 	b.in.snapshot.Tripwire = b.in.trip
 	b.remarks()
@@ -346,24 +347,35 @@ func (b *builder) tls() {
 
 func (b *builder) upstream(prev previous) {
 	u := b.in.config.Upstream
+	held, err := b.held(prev)
+	if err != nil {
+		b.fail("upstream.keys", err, "")
+		return
+	}
 	var list []keys.PoolKey
 	for _, k := range u.Keys {
 		if k.Environment != "" && k.Environment != b.in.config.Environment {
 			b.in.notes = append(b.in.notes, fmt.Sprintf("the upstream key %s is for %s and is left out of %s", k.Ref, k.Environment, b.in.config.Environment))
 			continue
 		}
-		s, _, err := b.in.sources.Get(b.ctx, k.Ref)
-		if err == nil {
-			b.secrets = append(b.secrets, s)
-		}
-		list = append(list, keys.PoolKey{
-			Ref: k.Ref, Secret: s, Weight: int(k.Weight), Environment: k.Environment, Project: k.Project, Err: err,
+		key := keys.PoolKey{
+			Ref: k.Ref, Weight: int(k.Weight), Environment: k.Environment, Project: k.Project,
 			For: keys.KeyFor{Plans: k.Plans, Actions: k.Actions},
-		})
+		}
+		if held != nil {
+			held.fill(&key)
+		} else if key.Secret, _, key.Err = b.in.sources.Get(b.ctx, k.Ref); key.Err == nil {
+			b.secrets = append(b.secrets, key.Secret)
+		}
+		list = append(list, key)
 	}
 	b.in.pool = prev.pool.Replace(list)
+	var line http.RoundTripper
+	if held != nil {
+		line = b.env.keys.transport
+	}
 	client, err := upstream.New(upstream.Options{
-		BaseURL: u.BaseURL, Keys: b.in.pool, KeyHeader: u.KeyHeader, Connect: u.Timeouts.Connect, Headers: u.Timeouts.Headers,
+		Line: line, BaseURL: u.BaseURL, Keys: b.in.pool, KeyHeader: u.KeyHeader, Connect: u.Timeouts.Connect, Headers: u.Timeouts.Headers,
 		Idle: u.Timeouts.Idle, Total: u.Timeouts.Total, Logger: prev.log, InsecureHTTP: u.InsecureHTTP, Version: version(),
 	})
 	if err != nil {
@@ -372,6 +384,21 @@ func (b *builder) upstream(prev previous) {
 	}
 	b.in.idlers = append(b.in.idlers, client)
 	b.in.snapshot.Upstream = client
+}
+
+// held is what the key process says of its keys, or nil where this process has
+// them.
+func (b *builder) held(prev previous) (*heldKeys, error) {
+	if b.env.keys == nil {
+		return nil, nil
+	}
+	told, err := b.env.keys.read(b.ctx, prev.pool)
+	if err != nil {
+		return nil, err
+	}
+	b.in.files = told.Files
+	b.in.notes = append(b.in.notes, told.Warnings...)
+	return &told, nil
 }
 
 // serve makes the keys of this installation those of new calls, also of calls that

@@ -64,7 +64,7 @@ func (s source) load(env Environment) (*config.Config, error) {
 		load = config.LoadDevelopment
 	}
 	c, err := load(filepath.Base(s.path), data, env.Lookup,
-		config.Supported(available), config.Environ(env.Vars), conditions, priced, recipients)
+		config.Supported(available), config.Environ(env.Vars), conditions, priced, recipients, processes)
 	if err != nil {
 		return nil, badUsage(err)
 	}

@@ -61,14 +61,15 @@ func (s *running) remake(ctx context.Context, old *installation) (in *installati
 	})
 }
 
-// opened is what was fixed when the listeners were opened.
+// opened is what was fixed when the process began.
 type opened struct {
 	listen, admin string
 	tls           bool
+	keyProcess    string
 }
 
 func (in *installation) opens() opened {
-	return opened{in.config.Listen, in.config.Admin.Listen, in.tls != nil}
+	return opened{in.config.Listen, in.config.Admin.Listen, in.tls != nil, in.config.Upstream.KeyProcess}
 }
 
 // restarts names what a reload cannot change.
@@ -76,5 +77,5 @@ func (s *running) restarts(in *installation) []string {
 	if in.opens() == s.opened {
 		return nil
 	}
-	return []string{"listen, admin.listen or tls has changed, which takes a restart"}
+	return []string{"listen, admin.listen, tls or upstream.key_process has changed, which takes a restart"}
 }

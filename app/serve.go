@@ -31,11 +31,27 @@ type serveCommand struct{ configFlag }
 
 // Run serves until SIGTERM or SIGINT, and drains.
 func (c serveCommand) Run(ctx context.Context, env Environment) error {
-	s, err := newRunning(ctx, env, locate(env, c.Config))
+	src := locate(env, c.Config)
+	separate, err := startsKeyProcess(env, src)
+	switch {
+	case err != nil:
+		return err
+	case separate:
+		return runKeyProcess(ctx, env, src)
+	case env.keys != nil:
+		var stop context.CancelFunc
+		ctx, stop = env.keys.whileThere(ctx)
+		defer stop()
+	}
+	s, err := newRunning(ctx, env, src)
 	if err != nil {
 		return err
 	}
-	return s.run(ctx, s.public())
+	err = s.run(ctx, s.public())
+	if err == nil && errors.Is(context.Cause(ctx), errKeyProcessGone) {
+		return &exitError{code: exitRefused, err: errKeyProcessGone}
+	}
+	return err
 }
 
 // public is what the public listener serves.

@@ -59,6 +59,10 @@ func samePort(a, b string) bool {
 func checkProvider(c *Config) []Problem {
 	f := findings{c: c}
 	f.secure("upstream.base_url", c.Upstream.BaseURL, c.Upstream.InsecureHTTP, "upstream.insecure_http")
+	if c.Upstream.KeyProcess == "separate" && c.Environment == Development {
+		f.add("upstream.key_process", "a process of its own for the keys is of no use in development, where the gateway reads .env files whole",
+			"take it away, or set environment")
+	}
 	usable := false
 	for i, k := range c.Upstream.Keys {
 		usable = usable || k.Environment == "" || k.Environment == c.Environment

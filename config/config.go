@@ -106,7 +106,9 @@ type Upstream struct {
 	Keys    []UpstreamKey
 	// KeyHeader says how the key travels: "bearer" or "api-key".
 	KeyHeader string
-	Timeouts  Timeouts
+	// KeyProcess says which process has the keys: "same" or "separate".
+	KeyProcess string
+	Timeouts   Timeouts
 	// InsecureHTTP allows a base URL without TLS beyond loopback.
 	InsecureHTTP bool
 }

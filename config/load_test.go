@@ -92,7 +92,7 @@ func TestContractSample(t *testing.T) {
 		Origins: []string{"https://app.example.com"}, OriginSuffixes: []OriginSuffix{}, Hosts: []string{}, TrustedProxies: []netip.Prefix{},
 		IdentityKey: "env:CLAVIGER_IDENTITY_KEY",
 		Upstream: Upstream{
-			BaseURL: "https://api.openai.com/v1", KeyHeader: "bearer", Keys: []UpstreamKey{{Ref: "env:OPENAI_API_KEY", Weight: 1}},
+			BaseURL: "https://api.openai.com/v1", KeyHeader: "bearer", KeyProcess: "same", Keys: []UpstreamKey{{Ref: "env:OPENAI_API_KEY", Weight: 1}},
 			Timeouts: Timeouts{5 * time.Second, 120 * time.Second, 60 * time.Second, 15 * time.Minute},
 		},
 		Auth: []Authenticator{

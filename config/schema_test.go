@@ -64,7 +64,7 @@ func TestSchemaTakesWhatLoads(t *testing.T) {
 // exist, meaning beyond form.
 var joined = []string{
 	"human-and-forward", "human-of-nobody",
-	"action-kinds", "anonymous-first", "content-limits", "dev-user-in-production", "dev-user-beyond-loopback", "anonymous-unknown-plan", "anonymous-with-empty-limits", "jwt-without-audience", "keys-none-here",
+	"action-kinds", "anonymous-first", "content-limits", "dev-user-in-production", "dev-user-beyond-loopback", "anonymous-unknown-plan", "anonymous-with-empty-limits", "jwt-without-audience", "keys-none-here", "key-process",
 	"listen-name", "literal-key-in-comment", "plain-http", "plan-unreachable", "proxy-off", "public-admin", "public-listen", "public-listen-short", "public-prefix",
 	"retention-of-nobody", "same-period-twice", "same-port", "service-keys", "services-twice", "share-of-little", "share-of-nothing", "prices-of-tools",
 }

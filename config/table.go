@@ -98,6 +98,8 @@ func upstreamKind() *object[Upstream] {
 			"The provider's keys, by reference.").def("[env:OPENAI_API_KEY]"),
 		key("key_header", choice("bearer", "api-key"), func(u *Upstream) *string { return &u.KeyHeader },
 			"How the key travels: as a bearer, or in the header api-key, as Azure OpenAI has it (with a base_url as https://NAME.openai.azure.com/openai/v1).").def("bearer"),
+		key("key_process", choice("same", "separate"), func(u *Upstream) *string { return &u.KeyProcess },
+			"Which process of claviger serve has the keys: the one that reads what callers send, or one of its own that speaks with the provider. separate is for Linux, and not for development.").def("same"),
 		key("timeouts", timeouts, func(u *Upstream) *Timeouts { return &u.Timeouts }, "Time limits of a call."),
 		key("insecure_http", truth(), func(u *Upstream) *bool { return &u.InsecureHTTP },
 			"Let base_url be http beyond loopback: the key then travels for everybody on the way to read.").def("false"),

@@ -16,6 +16,9 @@ type PoolKey struct {
 	// Secret is the key; Err says why it could not be read.
 	Secret claviger.Secret
 	Err    error
+	// Held, when set, is the fingerprint of a key that another process holds;
+	// Secret is empty then, and Take gives none.
+	Held string
 	// Weight is the key's share of the calls; less than 1 counts as 1.
 	Weight int
 	// Environment is told in KeyStatus and decides nothing here.
@@ -118,7 +121,7 @@ func (p *Pool) Replace(list []PoolKey) *Pool {
 	defer p.shared.mu.Unlock()
 	next := &Pool{shared: p.shared}
 	for _, k := range list {
-		if k.Err == nil && k.Secret.Len() == 0 {
+		if k.Err == nil && k.Held == "" && k.Secret.Len() == 0 {
 			k.Err = fmt.Errorf("%s: %w", k.Ref, errEmpty)
 		}
 		if k.Err != nil {
@@ -163,7 +166,10 @@ func (p *Pool) find(id string) *entry {
 }
 
 func (p *Pool) add(k PoolKey) {
-	id := k.Secret.Fingerprint()
+	id := k.Held
+	if id == "" {
+		id = k.Secret.Fingerprint()
+	}
 	for _, e := range p.entries {
 		if e.id == id && e.For.equal(k.For) {
 			e.Weight += k.Weight

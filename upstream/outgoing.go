@@ -26,6 +26,7 @@ type outgoing struct {
 	url       *url.URL
 	userAgent []string
 	keyHeader string
+	held      bool // by another process
 }
 
 var errSent = errors.New("upstream: the body was sent already")
@@ -43,7 +44,7 @@ func (c *Client) outgoing(a claviger.Authorized) (*outgoing, error) {
 	u := *c.base
 	u.Path += call.Path
 	u.RawQuery = call.Query
-	return &outgoing{call: call, requestID: a.RequestID(), url: &u, userAgent: c.userAgent, keyHeader: c.keyHeader}, nil
+	return &outgoing{call: call, requestID: a.RequestID(), url: &u, userAgent: c.userAgent, keyHeader: c.keyHeader, held: c.held}, nil
 }
 
 // cleanPath reports whether p means the same to every reader: it starts with a
@@ -83,12 +84,9 @@ func alphanumeric(c byte) bool {
 }
 
 // request makes the request of one attempt. Its headers are all that there are:
-// nothing of the caller's is copied.
-func (o *outgoing) request(ctx context.Context, key claviger.Secret) (*http.Request, error) {
-	k := key.Reveal(seal.ForReveal())
-	if !fitsHeader(k) {
-		return nil, errors.New("upstream: the key is empty or holds characters that a header cannot carry")
-	}
+// nothing of the caller's is copied. A key that another process holds goes by its
+// id.
+func (o *outgoing) request(ctx context.Context, id string, key claviger.Secret) (*http.Request, error) {
 	accept := typeJSON
 	switch {
 	case o.call.Stream:
@@ -100,10 +98,10 @@ func (o *outgoing) request(ctx context.Context, key claviger.Secret) (*http.Requ
 		"Accept":     {accept},
 		"User-Agent": o.userAgent,
 	}
-	if o.keyHeader == KeyAPIKey {
-		h["Api-Key"] = []string{string(k)}
-	} else {
-		h["Authorization"] = []string{"Bearer " + string(k)}
+	if o.held {
+		h[headerHeld] = []string{id}
+	} else if err := setKey(h, o.keyHeader, key); err != nil {
+		return nil, err
 	}
 	if o.requestID != "" {
 		h["X-Client-Request-Id"] = []string{o.requestID}
@@ -128,6 +126,20 @@ func (o *outgoing) request(ctx context.Context, key claviger.Secret) (*http.Requ
 		return open(o.call.Body), nil
 	}
 	return req, nil
+}
+
+// setKey puts the key into its header.
+func setKey(h http.Header, way string, key claviger.Secret) error {
+	k := key.Reveal(seal.ForReveal())
+	if !fitsHeader(k) {
+		return errors.New("upstream: the key is empty or holds characters that a header cannot carry")
+	}
+	if way == KeyAPIKey {
+		h["Api-Key"] = []string{string(k)}
+	} else {
+		h["Authorization"] = []string{"Bearer " + string(k)}
+	}
+	return nil
 }
 
 // sent lets go of the body once the answer has begun: it is not sent again, and

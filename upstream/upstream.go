@@ -95,6 +95,12 @@ type Options struct {
 	// Now is the clock for dates in Retry-After; nil is the system's.
 	Now func() time.Time
 
+	// Line, when set, leads to a Holder in another process, which has the keys and
+	// keeps Connect: requests go there without a key and name it by the id that Keys
+	// gives, whose secrets are not looked at. The host of BaseURL is not reached
+	// from here.
+	Line http.RoundTripper
+
 	transport http.RoundTripper // tests alone
 }
 
@@ -107,6 +113,7 @@ type Client struct {
 	maxAnswer int64
 	userAgent []string
 	keyHeader string
+	held      bool
 	log       *slog.Logger
 	now       func() time.Time
 }
@@ -156,6 +163,9 @@ func New(o Options) (*Client, error) {
 	}
 	if c.now == nil {
 		c.now = time.Now
+	}
+	if o.Line != nil {
+		c.held, c.transport = true, &held{o.Line}
 	}
 	if c.transport != nil {
 		return c, nil
@@ -229,7 +239,7 @@ func (c *Client) tries(ctx context.Context, out *outgoing) (*http.Response, erro
 			c.keys.Done(id)
 			return nil, all.told(all.verdict())
 		}
-		resp, f := c.attempt(ctx, out, key)
+		resp, f := c.attempt(ctx, out, id, key)
 		if f.project != "" {
 			c.keys.Belongs(id, f.project)
 		}
@@ -252,9 +262,9 @@ func (c *Client) tries(ctx context.Context, out *outgoing) (*http.Response, erro
 }
 
 // attempt sends the call once. A failure without an error is success.
-func (c *Client) attempt(ctx context.Context, out *outgoing, key claviger.Secret) (*http.Response, failure) {
+func (c *Client) attempt(ctx context.Context, out *outgoing, id string, key claviger.Secret) (*http.Response, failure) {
 	ctx, w := newWatch(ctx, &c.limits)
-	req, err := out.request(ctx, key)
+	req, err := out.request(ctx, id, key)
 	if err != nil {
 		w.end()
 		return nil, failure{fault: faultKey, nothing: true, err: &claviger.Error{Code: claviger.CodeMisconfigured, Err: err}}

@@ -136,6 +136,9 @@ func (w *watch) failed(err error) failure {
 	if e := ended(w.ctx); e != nil {
 		return failure{err: e, nothing: w.phase.Load() == connecting}
 	}
+	if told, ok := errors.AsType[*noAnswer](err); ok {
+		return told.failure
+	}
 	if w.phase.Load() != connecting {
 		return failure{err: &claviger.Error{Code: claviger.CodeUpstreamError, Err: fmt.Errorf("upstream: no answer: %w", cut(err))}}
 	}
