@@ -61,6 +61,14 @@ func (d *doctor) keys() {
 	if n > 0 {
 		d.ok("upstream key", "can be read: %d", n)
 	}
+	if d.in.config.Upstream.KeyProcess != separateKeys {
+		return
+	}
+	if what := confinement(d.in.config); strings.HasPrefix(what, "none") {
+		d.add("key process", worth, "Landlock confines "+what, "take a kernel with Landlock, and keys from variables or files")
+	} else {
+		d.ok("key process", "Landlock confines %s", what)
+	}
 }
 
 // files looks at who else of this machine may read and write what is ours.

@@ -54,6 +54,9 @@ func confinement(cfg *config.Config) string {
 }
 
 func runsCommands(cfg *config.Config) bool {
+	if cfg == nil {
+		return false
+	}
 	for _, k := range cfg.Upstream.Keys {
 		if strings.HasPrefix(string(k.Ref), "command:") {
 			return true
