@@ -61,7 +61,7 @@ func (h *held) RoundTrip(req *http.Request) (*http.Response, error) {
 	if trace := httptrace.ContextClientTrace(req.Context()); trace != nil && trace.GotConn != nil {
 		trace.GotConn(httptrace.GotConnInfo{})
 	}
-	out := req.WithContext(unseen{req.Context()})
+	out := req.WithContext(unseen{req.Context()}) //nolint:contextcheck // it is the request's own, but for its trace
 	u := *req.URL
 	u.Scheme = "http"
 	out.URL = &u

@@ -93,7 +93,7 @@ func (h *Holder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		tell(w, outcomeRefused, err.Error())
 		return
 	}
-	resp, err := h.client.transport.RoundTrip(req)
+	resp, err := h.client.transport.RoundTrip(req) //nolint:bodyclose // the watch closes it
 	if err != nil {
 		tellFailure(w, watch.failed(err))
 		return
