@@ -185,7 +185,7 @@ func cardAt(s string) bool {
 
 // isCard judges the digits of a number.
 func isCard(d []byte) bool {
-	if len(d) < 14 && !(len(d) == 13 && d[0] == 4) {
+	if len(d) < 13 {
 		return false
 	}
 	head := int(d[0])*10 + int(d[1])

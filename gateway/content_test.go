@@ -409,7 +409,7 @@ func TestContentCanaries(t *testing.T) {
 		}
 		for where, text := range map[string]string{"the log": r.logs.String(), "the accounts": fmt.Sprintf("%+v", r.events.all()), "the answers": answers.String()} {
 			for _, canary := range []string{prompt, name, mail} {
-				if i := strings.Index(text, canary); i >= 0 {
+				if strings.Contains(text, canary) {
 					t.Errorf("open %v: %s holds %s: %s", open, where, canary, around(text, canary))
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"claviger.dev/claviger"
+	"claviger.dev/claviger/content"
 	"claviger.dev/claviger/gateway"
 	"claviger.dev/claviger/internal/netx"
 )
@@ -178,6 +179,34 @@ func admissionStages() []stageCase {
 	}
 }
 
+// contentStages count the moderation itself as the one call that the provider hears.
+func contentStages(t *testing.T) []stageCase {
+	greeting, err := content.Compile("greeting", "^hi$")
+	must(t, err)
+	asks := func(do func(context.Context, claviger.Authorized) (*http.Response, error)) func(*parts) {
+		return func(p *parts) {
+			p.snapshot.Content = &content.Policy{Moderation: &content.Moderation{Model: content.DefaultModel, Timeout: time.Minute}}
+			p.snapshot.Upstream = &fakeUpstream{do: do}
+		}
+	}
+	says := func(body string) func(*parts) {
+		return asks(func(context.Context, claviger.Authorized) (*http.Response, error) { return reply(body), nil })
+	}
+	return []stageCase{
+		{stage: "content", how: "a pattern", change: func(p *parts) {
+			p.snapshot.Content = &content.Policy{Patterns: []content.Pattern{greeting}}
+		}, status: 400, code: "invalid_input"},
+		{stage: "content", how: "flagged", change: says(`{"results":[{"flagged":true,"categories":{"hate":true},"category_scores":{"hate":1}}]}`), status: 400, code: "invalid_input", reached: true},
+		{stage: "content", how: "no verdict", change: says(`{"results":[]}`), status: 502, code: "upstream_error", reached: true},
+		{stage: "content", how: "error", change: asks(func(context.Context, claviger.Authorized) (*http.Response, error) { return nil, errStage }), status: 502, code: "upstream_error", reached: true},
+		{stage: "content", how: "panic", change: asks(func(context.Context, claviger.Authorized) (*http.Response, error) { panic(errStage) }), status: 500, code: "internal", reached: true},
+		{stage: "content", how: "slow", gone: true, change: asks(func(ctx context.Context, _ claviger.Authorized) (*http.Response, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}), status: 502, code: "upstream_error", reached: true},
+	}
+}
+
 func upstreamStages() []stageCase {
 	panics := func(p *parts) {
 		p.snapshot.Upstream = &fakeUpstream{do: func(context.Context, claviger.Authorized) (*http.Response, error) { panic(errStage) }}
@@ -243,7 +272,7 @@ var shapes = []shape{
 // before it, and what was taken is given back (M-L1, M-L2, M-L3, M-D4).
 func TestStageMatrix(t *testing.T) {
 	var cases []stageCase
-	for _, list := range [][]stageCase{earlyStages(), callerStages(), admissionStages(), upstreamStages()} {
+	for _, list := range [][]stageCase{earlyStages(), callerStages(), admissionStages(), contentStages(t), upstreamStages()} {
 		cases = append(cases, list...)
 	}
 	n := 0
@@ -356,7 +385,7 @@ func checkGivenBack(t *testing.T, r *rig, up *fakeUpstream) {
 	up.do = nil
 	s := r.snapshot
 	good := newGood(t, r)
-	s.Authenticators, s.Authorizer, s.Proxy, s.PerIP, s.Hosts, s.Total = good.Authenticators, good.Authorizer, good.Proxy, nil, good.Hosts, nil
+	s.Authenticators, s.Authorizer, s.Proxy, s.PerIP, s.Hosts, s.Total, s.Content = good.Authenticators, good.Authorizer, good.Proxy, nil, good.Hosts, nil, nil
 	g, err := gateway.New(gateway.Options{Admission: r.holds}, s)
 	must(t, err)
 	req := httptest.NewRequest(http.MethodPost, chatPath, strings.NewReader(chat("hi")))

@@ -1,6 +1,9 @@
 package jsonx
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // Leaf is a place in a value where text stands: a string, the literal of a number,
 // or the name of a member.
@@ -67,9 +70,9 @@ func IsWord(name string) bool {
 // Member is the name of the innermost member that holds the leaf, empty where
 // none does.
 func (l *Leaf) Member() string {
-	for i := len(l.steps) - 1; i >= 0; i-- {
-		if !l.steps[i].element {
-			return l.steps[i].name
+	for _, s := range slices.Backward(l.steps) {
+		if !s.element {
+			return s.name
 		}
 	}
 	return ""
