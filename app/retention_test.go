@@ -53,7 +53,7 @@ func (s *site) ciphertexts(subject string) (sealed, keys [][]byte) {
 
 // holds counts the texts of which a piece lies in the raw files. Long ones are
 // stored in pieces.
-func holds(all []byte, texts [][]byte) (n int) {
+func occurrences(all []byte, texts [][]byte) (n int) {
 	for _, x := range texts {
 		if bytes.Contains(all, x[:64]) || bytes.Contains(all, x[len(x)-64:]) {
 			n++
@@ -91,7 +91,7 @@ func TestRetention(t *testing.T) {
 	}
 	before := raw(t, s.path(".claviger"))
 	sealed, keys := s.ciphertexts("ada")
-	if n, k := holds(before, sealed), holds(before, keys); len(sealed) != 3 || n != 3 || k != 3 {
+	if n, k := occurrences(before, sealed), occurrences(before, keys); len(sealed) != 3 || n != 3 || k != 3 {
 		t.Fatalf("of %d transcripts %d are in the raw files, and %d of their keys: the test proves nothing", len(sealed), n, k)
 	}
 	// What a thief of the database and the configuration has.
@@ -167,7 +167,7 @@ func (s *site) erasesOne(sealed [][]byte) {
 	}
 	bobs, keys := s.ciphertexts("bob")
 	after := raw(t, s.path(".claviger"))
-	if n, b := holds(after, sealed), holds(after, bobs); n != 0 || b != 3 || holds(after, keys) != 3 {
+	if n, b := occurrences(after, sealed), occurrences(after, bobs); n != 0 || b != 3 || occurrences(after, keys) != 3 {
 		t.Errorf("after ada was erased, the raw files hold %d transcripts of hers and %d of bob's", n, b)
 	}
 	if v, text := s.export("ada"); lengthOf(v, "calls")+lengthOf(v, "transcripts") != 0 {
@@ -183,7 +183,7 @@ func (s *site) ends(recipient string) {
 	time.Sleep(time.Second)
 	p := s.start("serve")
 	p.until("what has ended is gone from the raw files", func() bool {
-		return holds(raw(t, s.path(".claviger")), bobs) == 0
+		return occurrences(raw(t, s.path(".claviger")), bobs) == 0
 	})
 	if v, text := s.export("bob"); lengthOf(v, "calls") != 3 || lengthOf(v, "transcripts") != 0 {
 		t.Errorf("after transcripts ended: %s", text)
@@ -201,8 +201,8 @@ func (s *site) ends(recipient string) {
 		v, _ := s.export("bob")
 		return lengthOf(v, "calls")+lengthOf(v, "transcripts") == 0
 	})
-	p.until("it is gone from the raw files", func() bool { return holds(raw(t, s.path(".claviger")), more) == 0 })
-	if n := holds(raw(t, s.path(".claviger")), keys); n != 0 {
+	p.until("it is gone from the raw files", func() bool { return occurrences(raw(t, s.path(".claviger")), more) == 0 })
+	if n := occurrences(raw(t, s.path(".claviger")), keys); n != 0 {
 		t.Logf("%d keys of the last hour are there until they are two hours old", n)
 	}
 }
