@@ -48,10 +48,20 @@ func swap(t *testing.T, text string, pairs ...string) string {
 	return text
 }
 
-// TestUnitFile has systemd read the unit of the guide, and rate how much it
-// leaves open.
+// TestUnitFile has systemd read the unit of the guide, as it is and with what a key
+// process adds to it, and rate how much it leaves open.
 func TestUnitFile(t *testing.T) {
-	unit := swap(t, only(t, "docs/deploy/host.md", "ini"), "/usr/local/bin/claviger", "/bin/true")
+	all := slices.DeleteFunc(blocks(t, "ini"), func(b block) bool { return b.file != filepath.FromSlash("docs/deploy/host.md") })
+	if len(all) != 2 {
+		t.Fatalf("docs/deploy/host.md has %d blocks in ini, want the unit and what a key process adds", len(all))
+	}
+	unit := swap(t, all[0].text, "/usr/local/bin/claviger", "/bin/true")
+	t.Run("one process", func(t *testing.T) { checkUnit(t, unit) })
+	t.Run("key process", func(t *testing.T) { checkUnit(t, swap(t, unit, "[Service]\n", "[Service]\n"+all[1].text)) })
+}
+
+func checkUnit(t *testing.T, unit string) {
+	t.Helper()
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
 		testnet.Lacking(t, "systemd-analyze is not installed")
