@@ -157,8 +157,10 @@ func (b block) String() string { return fmt.Sprintf("%s:%d", b.file, b.line) }
 // pages are the pages whose code is held to be true.
 func pages(t *testing.T) []string {
 	t.Helper()
-	out := []string{"README.md", "CONTRIBUTING.md", "examples/nextjs/README.md", "packages/README.md", "packages/cli/README.md",
-		"packages/client/README.md", "packages/next/README.md", "bench/README.md"}
+	out := []string{
+		"README.md", "CONTRIBUTING.md", "examples/nextjs/README.md", "packages/README.md", "packages/cli/README.md",
+		"packages/client/README.md", "packages/next/README.md", "bench/README.md",
+	}
 	err := filepath.WalkDir("docs", func(path string, _ os.DirEntry, err error) error {
 		if strings.HasSuffix(path, ".md") {
 			out = append(out, path)

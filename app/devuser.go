@@ -131,7 +131,7 @@ func (d devUserPages) sign(w http.ResponseWriter, r *http.Request, u *devUser) {
 	if to := d.to(r); to != "" {
 		next = to
 	}
-	http.Redirect(w, r, next, http.StatusSeeOther)
+	http.Redirect(w, r, next, http.StatusSeeOther) //nolint:gosec // to lets listed origins through alone
 }
 
 // to is the page that somebody came from, if it is one of a listed origin.

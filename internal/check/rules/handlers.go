@@ -43,6 +43,11 @@ func (p *project) handlers(in *flow.Interp, f string) []handler {
 			out = append(out, h)
 		}
 	}
+	exported := func(name, kind string) {
+		if slices.Contains(m.Exports(), name) {
+			add(handler{kind: kind, path: route, args: eventArgs(m)}, name)
+		}
+	}
 	request := func(in *flow.Interp) []*flow.Value {
 		return []*flow.Value{in.Request(flow.Place{Module: m, Node: m.Root}), routeContext(in, m)}
 	}
@@ -67,9 +72,7 @@ func (p *project) handlers(in *flow.Interp, f string) []handler {
 		}
 		add(h, "default")
 	case graph.RolePagesPage:
-		if slices.Contains(m.Exports(), "getServerSideProps") {
-			add(handler{kind: "page", path: route, args: eventArgs(m)}, "getServerSideProps")
-		}
+		exported("getServerSideProps", "page")
 	case graph.RoleServerHandler:
 		for _, name := range m.Exports() {
 			if name == "default" || name == "handler" || slices.Contains(methods, name) {
@@ -81,14 +84,11 @@ func (p *project) handlers(in *flow.Interp, f string) []handler {
 			}
 		}
 	case graph.RoleRemix:
-		for _, name := range []string{"action", "loader"} {
-			if slices.Contains(m.Exports(), name) {
-				add(handler{kind: "route", path: route, args: eventArgs(m)}, name)
-			}
-		}
+		exported("action", "route")
+		exported("loader", "route")
 	default:
-		if loads.MatchString(f) && slices.Contains(m.Exports(), "load") {
-			add(handler{kind: "page", path: route, args: eventArgs(m)}, "load")
+		if loads.MatchString(f) {
+			exported("load", "page")
 		}
 	}
 	p.actions(in, m, add)

@@ -133,7 +133,7 @@ func watch(stop <-chan struct{}, late *deadline) {
 				panic("a file takes more memory than a worker may have")
 			}
 			if late.passed() {
-				os.Exit(exitLate)
+				os.Exit(exitLate) //nolint:forbidigo // nothing else stops a parser, and this process is the worker alone
 			}
 		}
 	}
