@@ -48,12 +48,7 @@ func (p *project) handlers(in *flow.Interp, f string) []handler {
 			add(handler{kind: kind, path: route, args: eventArgs(m)}, name)
 		}
 	}
-	request := func(in *flow.Interp) []*flow.Value {
-		return []*flow.Value{in.Request(flow.Place{Module: m, Node: m.Root}), routeContext(in, m)}
-	}
-	nodeRequest := func(in *flow.Interp) []*flow.Value {
-		return []*flow.Value{in.Request(flow.Place{Module: m, Node: m.Root}), flow.NodeResponse()}
-	}
+	request, nodeRequest := requestArgs(m), nodeArgs(m)
 	switch role {
 	case graph.RoleRoute:
 		for _, name := range m.Exports() {
@@ -119,6 +114,20 @@ func edge(m *flow.Module) bool {
 // routeContext is the second argument of a route handler.
 func routeContext(in *flow.Interp, m *flow.Module) *flow.Value {
 	return flow.NewRecord(map[string]*flow.Value{"params": in.Body("params", flow.Parameter, flow.Place{Module: m, Node: m.Root})})
+}
+
+// requestArgs are the arguments of a handler of the web's Request, nodeArgs those of
+// one of Node's.
+func requestArgs(m *flow.Module) func(*flow.Interp) []*flow.Value {
+	return func(in *flow.Interp) []*flow.Value {
+		return []*flow.Value{in.Request(flow.Place{Module: m, Node: m.Root}), routeContext(in, m)}
+	}
+}
+
+func nodeArgs(m *flow.Module) func(*flow.Interp) []*flow.Value {
+	return func(in *flow.Interp) []*flow.Value {
+		return []*flow.Value{in.Request(flow.Place{Module: m, Node: m.Root}), flow.NodeResponse()}
+	}
 }
 
 // eventArgs are one object that has the request in it.
