@@ -469,7 +469,8 @@ func (m *model) learn(now time.Time, status int, wait time.Duration) {
 		*m = model{kind: 401, next: now.Add(time.Minute)}
 	case status == 429 && m.kind == 401 && !m.trial:
 	case status == 429 && wait > 0:
-		if !out || now.Add(wait).After(m.next) {
+		// What the provider says counts, also when it is the time that was there.
+		if !out || !now.Add(wait).Before(m.next) {
 			*m = model{kind: 1429, next: now.Add(wait)}
 		}
 	case status == 429 && !out:
@@ -483,6 +484,22 @@ func (m *model) learn(now time.Time, status int, wait time.Duration) {
 	case !out:
 		*m = model{}
 	}
+}
+
+// TestToldTheSameTime: the provider names the time at which a cool-down of our own
+// would end. Then its word counts, and the key is fit with no trial.
+func TestToldTheSameTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, list := poolOf(1)
+		report(p, list[0], 429, 0)
+		report(p, list[0], 429, firstCooling)
+		time.Sleep(firstCooling)
+		for range 2 {
+			if got := take(t, p, list); got != 0 {
+				t.Errorf("got %v", got)
+			}
+		}
+	})
 }
 
 func TestPoolConcurrent(t *testing.T) {
