@@ -43,7 +43,27 @@ func shots(t *testing.T) string {
 	return t.TempDir()
 }
 
-var anyKey = regexp.MustCompile(`sk-[A-Za-z0-9_-]{16,}`)
+// anyKey begins where a word begins, or after an escape of JSON: the random
+// letters of an encrypted cookie spell "sk-" in its middle now and then.
+var anyKey = regexp.MustCompile(`(?:^|[^A-Za-z0-9_-]|\\[bfnrt])sk-[A-Za-z0-9_-]{16,}`)
+
+// TestAnyKey holds the pattern against what a trace may and may not hold.
+func TestAnyKey(t *testing.T) {
+	key := "sk-" + strings.Repeat("aB3_", 8)
+	for text, found := range map[string]bool{
+		key:                         true,
+		`{"key":"` + key + `"}`:     true,
+		`"a line\n` + key + `"`:     true,
+		"Bearer " + key:             true,
+		"k=" + key:                  true,
+		"eyJhbGciOiJkaXIi.Zq" + key: false,
+		"sk-" + "short":             false,
+	} {
+		if anyKey.MatchString(text) != found {
+			t.Errorf("%q: found is %v, want %v", text, !found, found)
+		}
+	}
+}
 
 func searchTrace(t *testing.T, trace string, needles ...string) {
 	t.Helper()
