@@ -57,7 +57,7 @@ func serverFields() []field[Config] {
 	)
 	admin := newObject("the admin listener",
 		key("listen", listenAddress(), func(a *Admin) *string { return &a.Listen },
-			"Where health, metrics and the console are served: loopback, or an address of a private network. CLAVIGER_ADMIN_LISTEN overrides it.").def("127.0.0.1:8788"),
+			"Where health, metrics and the state of the keys are served: loopback, or an address of a private network. CLAVIGER_ADMIN_LISTEN overrides it.").def("127.0.0.1:8788"),
 	)
 	return []field[Config]{
 		key("environment", choice(Development, "test", "preview", "staging", Production), func(c *Config) *string { return &c.Environment },
