@@ -36,7 +36,7 @@ func inBubble(t *testing.T, change func(*parts), test func(b *bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bubble{rig: &rig{t: t, logs: &safeBuffer{}, events: &recorder{}}, t: t, listener: newPipeListener(), feeds: make(chan *feed, 10), ctxs: make(chan context.Context, 10)}
-		b.upstreamKey, b.ticketSecret, b.sessionSecret, b.identityKey, b.serviceKey = "sk-proj-"+random(), random(), random(), random(), random()
+		b.upstreamKey, b.ticketSecret, b.sessionSecret, b.identityKey, b.serviceKey = upstreamKey(), random(), random(), random(), random()
 		b.up = &fakeUpstream{do: func(ctx context.Context, _ claviger.Authorized) (*http.Response, error) {
 			f := newFeed(ctx)
 			b.feeds <- f

@@ -80,6 +80,10 @@ type rig struct {
 // random is a secret of at least 32 bytes that no scanner knows.
 func random() string { return rand.Text() + rand.Text() }
 
+// upstreamKey is a key of the provider. Its last four characters, which a masked
+// key shows, are none that the random letters of an id could spell.
+func upstreamKey() string { return "sk-proj-" + random() + "-q_9" }
+
 func secret(s string) claviger.Secret { return claviger.NewSecret([]byte(s)) }
 
 // newRig makes a gateway and serves it on loopback. At the test's end it is
@@ -88,7 +92,7 @@ func newRig(t testing.TB, change func(*parts)) *rig {
 	t.Helper()
 	r := &rig{
 		t: t, logs: &safeBuffer{}, events: &recorder{},
-		upstreamKey: "sk-proj-" + random(), ticketSecret: random(), sessionSecret: random(), identityKey: random(), serviceKey: random(),
+		upstreamKey: upstreamKey(), ticketSecret: random(), sessionSecret: random(), identityKey: random(), serviceKey: random(),
 	}
 	p := &parts{
 		sim:   openaitest.Options{Keys: []string{r.upstreamKey}, Delta: -1},
