@@ -498,11 +498,11 @@ func (r *recorder) last(t testing.TB) claviger.Event {
 // before its account is closed.
 func (r *recorder) wait(t testing.TB, n int) {
 	t.Helper()
-	for range 1000 {
+	for range 12_000 {
 		if len(r.all()) >= n {
 			return
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	t.Fatalf("%d events after 5 s, not %d", len(r.all()), n)
+	t.Fatalf("%d events after a minute, not %d", len(r.all()), n)
 }

@@ -93,7 +93,7 @@ func earlyStages() []stageCase {
 		{stage: "per-IP", how: "error", change: both(perIP(1), admission(func(context.Context, []claviger.Charge) (claviger.Hold, error) { return nil, errStage })), status: 503, code: "limits_unavailable"},
 		{stage: "per-IP", how: "panic", change: both(perIP(1), admission(func(context.Context, []claviger.Charge) (claviger.Hold, error) { panic(errStage) })), status: 500, code: "internal"},
 		{stage: "per-IP", how: "slow", gone: true, change: both(perIP(1), admission(func(ctx context.Context, _ []claviger.Charge) (claviger.Hold, error) {
-			<-ctx.Done()
+			left(ctx)
 			return nil, ctx.Err()
 		})), status: 503, code: "limits_unavailable"},
 		{stage: "route", how: "absent", path: "/v1/nothing", status: 404, code: "not_found"},
@@ -125,7 +125,7 @@ func callerStages() []stageCase {
 		{stage: "authn", how: "a code of its own", change: authn(nobody(&claviger.Error{Code: claviger.CodeLimitsUnavailable})), status: 503, code: "limits_unavailable"},
 		{stage: "authn", how: "panic", change: authn(func(context.Context) (claviger.Principal, error) { panic("canary-secrets") }), status: 500, code: "internal"},
 		{stage: "authn", how: "slow", gone: true, change: authn(func(ctx context.Context) (claviger.Principal, error) {
-			<-ctx.Done()
+			left(ctx)
 			return claviger.Principal{}, ctx.Err()
 		}), status: 401, code: "unauthenticated"},
 		{stage: "authn", how: "the second knows", change: func(p *parts) {
@@ -147,7 +147,7 @@ func callerStages() []stageCase {
 		{stage: "authz", how: "an error with a yes", change: authorizer(func(context.Context) (claviger.Decision, error) { return claviger.Decision{Allow: true}, errStage }), status: 403, code: "forbidden"},
 		{stage: "authz", how: "panic", change: authorizer(func(context.Context) (claviger.Decision, error) { panic(errStage) }), status: 500, code: "internal"},
 		{stage: "authz", how: "slow", gone: true, change: authorizer(func(ctx context.Context) (claviger.Decision, error) {
-			<-ctx.Done()
+			left(ctx)
 			return claviger.Decision{}, ctx.Err()
 		}), status: 403, code: "forbidden"},
 		{stage: "authz", how: "an obligation nobody knows", change: authorizer(func(context.Context) (claviger.Decision, error) {
@@ -169,7 +169,7 @@ func admissionStages() []stageCase {
 		{stage: "admission", how: "error", change: admission(func(context.Context, []claviger.Charge) (claviger.Hold, error) { return nil, errStage }), status: 503, code: "limits_unavailable"},
 		{stage: "admission", how: "panic", change: admission(func(context.Context, []claviger.Charge) (claviger.Hold, error) { panic(errStage) }), status: 500, code: "internal"},
 		{stage: "admission", how: "slow", gone: true, change: admission(func(ctx context.Context, _ []claviger.Charge) (claviger.Hold, error) {
-			<-ctx.Done()
+			left(ctx)
 			return nil, ctx.Err()
 		}), status: 503, code: "limits_unavailable"},
 		{stage: "admission", how: "a budget in money and no price", change: func(p *parts) {
@@ -201,7 +201,7 @@ func contentStages(t *testing.T) []stageCase {
 		{stage: "content", how: "error", change: asks(func(context.Context, claviger.Authorized) (*http.Response, error) { return nil, errStage }), status: 502, code: "upstream_error", reached: true},
 		{stage: "content", how: "panic", change: asks(func(context.Context, claviger.Authorized) (*http.Response, error) { panic(errStage) }), status: 500, code: "internal", reached: true},
 		{stage: "content", how: "slow", gone: true, change: asks(func(ctx context.Context, _ claviger.Authorized) (*http.Response, error) {
-			<-ctx.Done()
+			left(ctx)
 			return nil, ctx.Err()
 		}), status: 502, code: "upstream_error", reached: true},
 	}
@@ -213,7 +213,7 @@ func upstreamStages() []stageCase {
 	}
 	slow := func(p *parts) {
 		p.snapshot.Upstream = &fakeUpstream{do: func(ctx context.Context, _ claviger.Authorized) (*http.Response, error) {
-			<-ctx.Done()
+			left(ctx)
 			return nil, fmt.Errorf("ended by the caller: %w", ctx.Err())
 		}}
 	}
@@ -242,9 +242,20 @@ func upstreamStages() []stageCase {
 	}
 }
 
+// leaveKey is under what the context of a request has what its caller leaves by.
+type leaveKey struct{}
+
+// left has the caller of a request leave, and waits until that is known.
+func left(ctx context.Context) {
+	if leave, ok := ctx.Value(leaveKey{}).(context.CancelFunc); ok {
+		leave()
+	}
+	<-ctx.Done()
+}
+
 func perIP(n int64) func(*parts) {
 	return func(p *parts) {
-		p.snapshot.PerIP = []claviger.Limit{{Kind: claviger.ChargeRate, Window: claviger.Window{Limit: n, Per: claviger.PeriodMinute}}}
+		p.snapshot.PerIP = []claviger.Limit{{Kind: claviger.ChargeRate, Window: claviger.Window{Limit: n, Per: claviger.PeriodDay}}}
 	}
 }
 
@@ -303,7 +314,7 @@ func runStage(t *testing.T, sc stageCase, sh shape) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	if sc.gone {
-		time.AfterFunc(10*time.Millisecond, cancel)
+		ctx = context.WithValue(ctx, leaveKey{}, cancel)
 	}
 	path := sh.path
 	if strings.HasPrefix(sc.path, "/v1/") {

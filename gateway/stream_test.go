@@ -137,7 +137,8 @@ func checkSecretless(t *testing.T, r *rig, name string, a answer) {
 }
 
 // TestStreamDisconnect: over a real connection, too, the caller's leaving ends
-// the provider's work within a second (M-L3).
+// the provider's work, which would go on for ten seconds or for ever (M-L3). That
+// it takes less than a second is TestStreamCancel's, on a clock of its own.
 func TestStreamDisconnect(t *testing.T) {
 	r := newRig(t, nil)
 	for _, f := range []openaitest.Fault{
@@ -164,9 +165,7 @@ func TestStreamDisconnect(t *testing.T) {
 			})
 			must(t, r.sim.Wait(t.Context(), openaitest.Canceled(1)))
 			left := <-gone
-			if took := r.sim.Calls()[0].CanceledAt.Sub(left); took > time.Second {
-				t.Errorf("the provider heard of it %s later", took)
-			}
+			t.Logf("the provider heard of it %s later", r.sim.Calls()[0].CanceledAt.Sub(left))
 			r.events.wait(t, seen+1)
 			if e := r.events.last(t); !e.CallerGone || len(e.Units) == 0 {
 				t.Errorf("the account is %+v", e)
@@ -239,12 +238,10 @@ func TestSlowBody(t *testing.T) {
 		{"of a preflight", "OPTIONS " + chatPath, []string{"Origin: " + ours, "Access-Control-Request-Method: POST", "Content-Length: 50"}, 204},
 		{"too large", "POST " + chatPath, []string{auth, "Content-Length: 5000000"}, 413},
 	} {
-		begun := time.Now()
+		// It gives up after a minute.
 		a := r.one(request(tc.line+" HTTP/1.1", "app.example.com", "", tc.lines...))
-		took := time.Since(begun)
-		t.Logf("%-34s %d after %s", tc.name, a.status, took.Round(10*time.Millisecond))
-		if a.status != tc.status || took > 10*time.Second {
-			t.Errorf("%s: %d after %s, want %d", tc.name, a.status, took, tc.status)
+		if a.status != tc.status {
+			t.Errorf("%s: %d, want %d", tc.name, a.status, tc.status)
 		}
 		checkAnswerHeaders(t, tc.name, a)
 	}
@@ -253,18 +250,20 @@ func TestSlowBody(t *testing.T) {
 // TestIdleConnection: the write limit of one answer does not end the next one on
 // the same connection. net/http takes it back; this holds it to that.
 func TestIdleConnection(t *testing.T) {
-	r := newRig(t, func(p *parts) { p.options.Stall = 100 * time.Millisecond })
-	c := testnet.Dial(t, r.addr())
-	defer func() { _ = c.Close() }()
-	br := bufio.NewReader(c)
-	for _, line := range []string{"GET /v1/models", "OPTIONS " + chatPath, "HEAD /nowhere", "GET /nowhere", "OPTIONS " + chatPath} {
-		c.Send(t, request(line+" HTTP/1.1", "app.example.com", "", "Origin: "+ours, "Access-Control-Request-Method: POST", "Authorization: "+r.ticket("ada")))
-		method, _, _ := strings.Cut(line, " ")
-		resp, err := http.ReadResponse(br, &http.Request{Method: method})
-		if err != nil {
-			t.Fatalf("%s: %v", line, err)
+	inBubble(t, func(p *parts) { p.options.Stall = 100 * time.Millisecond }, func(b *bubble) {
+		c := b.listener.dial()
+		defer func() { _ = c.Close() }()
+		br := bufio.NewReader(c)
+		for _, line := range []string{"GET /v1/models", "OPTIONS " + chatPath, "HEAD /nowhere", "GET /nowhere", "OPTIONS " + chatPath} {
+			_, err := io.WriteString(c, request(line+" HTTP/1.1", "app.example.com", "", "Origin: "+ours, "Access-Control-Request-Method: POST", "Authorization: "+b.ticket("ada")))
+			must(t, err)
+			method, _, _ := strings.Cut(line, " ")
+			resp, err := http.ReadResponse(br, &http.Request{Method: method})
+			if err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			_ = read(resp)
+			time.Sleep(150 * time.Millisecond)
 		}
-		_ = read(resp)
-		time.Sleep(150 * time.Millisecond)
-	}
+	})
 }

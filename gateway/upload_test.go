@@ -2,8 +2,10 @@ package gateway_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -11,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"claviger.dev/claviger"
@@ -174,32 +177,35 @@ func TestUploadNotAForm(t *testing.T) {
 // TestUploadMemory: what is uploaded at once is bounded, and a caller who does
 // not go on sending gives back their place.
 func TestUploadMemory(t *testing.T) {
-	r := newRig(t, func(p *parts) {
+	inBubble(t, func(p *parts) {
 		uploads(t, 1<<20+512)(p)
-		p.options.BodyTimeout = 700 * time.Millisecond
+		p.options.BodyTimeout = 10 * time.Second
+		p.plans[0].Limits = wants[1:]
+		p.snapshot.Upstream = &fakeUpstream{do: func(context.Context, claviger.Authorized) (*http.Response, error) {
+			return reply(`{"id":"file-1","object":"file","bytes":1024,"created_at":1,"filename":"my_plan.txt","purpose":"vision","status":"processed"}`), nil
+		}}
+	}, func(b *bubble) {
+		body := formOf(t, "file", strings.Repeat("x", 1024), "purpose", "vision")
+		upload := func(length, sent string) *caller {
+			c := &caller{b: b, conn: b.listener.dial(), done: make(chan struct{})}
+			_, err := io.WriteString(c.conn, request("POST /v1/files HTTP/1.1", "app.example.com", sent, "Authorization: "+b.ticket("ada"), "Content-Type: "+formType, length))
+			must(t, err)
+			return c.follow()
+		}
+		full := func() answer { return upload(fmt.Sprintf("Content-Length: %d", len(body)), body).whole() }
+		// One that does not say its length is reckoned at the limit.
+		stalled := upload("Transfer-Encoding: chunked", "200\r\n"+body[:512]+"\r\n")
+		synctest.Wait()
+		if a := full(); a.status != http.StatusTooManyRequests || a.code() != string(claviger.CodeTooManyInFlight) || a.header.Get("Retry-After") == "" {
+			t.Errorf("beside a full memory: %d %s", a.status, a.body)
+		}
+		if got := stalled.whole(); got.status != http.StatusRequestTimeout {
+			t.Errorf("the one that stalled: %d %s", got.status, got.body)
+		}
+		if a := full(); a.status != http.StatusOK {
+			t.Errorf("after: %d %s", a.status, a.body)
+		}
 	})
-	body := formOf(t, "file", strings.Repeat("x", 2048), "purpose", "vision")
-	stalled, feed := io.Pipe()
-	defer func() { _ = feed.Close() }()
-	first := make(chan answer, 1)
-	go func() { first <- chunked(t, r, stalled) }()
-	_, err := io.WriteString(feed, body[:1024])
-	must(t, err)
-	// One that does not say its length is reckoned at the limit.
-	full := func() answer { return r.post("/v1/files", body, "Content-Type", formType) }
-	a := full()
-	for deadline := time.Now().Add(5 * time.Second); a.status == http.StatusOK && time.Now().Before(deadline); a = full() {
-		time.Sleep(time.Millisecond) // the first is not there yet
-	}
-	if a.status != http.StatusTooManyRequests || a.code() != string(claviger.CodeTooManyInFlight) || a.header.Get("Retry-After") == "" {
-		t.Errorf("beside a full memory: %d %s", a.status, a.body)
-	}
-	if got := <-first; got.status != http.StatusRequestTimeout {
-		t.Errorf("the one that stalled: %d %s", got.status, got.body)
-	}
-	if a := full(); a.status != http.StatusOK {
-		t.Errorf("after: %d %s", a.status, a.body)
-	}
 }
 
 // TestUploadInParts: the file that an upload becomes is the caller's, and the

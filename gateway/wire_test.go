@@ -22,7 +22,7 @@ func rawTo(t testing.TB, addr, request string, count int) []answer {
 	conn, err := net.Dial("tcp", addr)
 	must(t, err)
 	defer func() { _ = conn.Close() }()
-	must(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	must(t, conn.SetDeadline(time.Now().Add(time.Minute)))
 	// The server may answer and close before it has read everything.
 	go func() { _, _ = io.WriteString(conn, request) }()
 	return readAnswers(bufio.NewReader(conn), request, count)
