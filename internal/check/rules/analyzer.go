@@ -49,6 +49,7 @@ type project struct {
 	matter   map[string]bool
 	close    map[string]bool     // reads a secret, or imports what does
 	back     map[string][]string // the importers of a file
+	before   []string            // what may run before handlers: middlewares and hooks
 	stats    stats
 	calls    map[*facts.Node]bool // the places on the server that call a provider
 	held     []flow.Event         // clients of providers in code for browsers that nothing there has called yet
@@ -230,9 +231,13 @@ func (p *project) sieve() []string {
 		}
 	}
 	for _, f := range p.files {
-		if role, _ := p.resolver.RoleOf(f); role == graph.RoleMiddleware || role == graph.RoleConfig {
+		role, _ := p.resolver.RoleOf(f)
+		if role == graph.RoleMiddleware || role == graph.RoleConfig {
 			need[f] = true
 			todo = append(todo, f)
+		}
+		if role == graph.RoleMiddleware || hooks.MatchString(f) {
+			p.before = append(p.before, f)
 		}
 	}
 	spread(out, todo)

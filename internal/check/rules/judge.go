@@ -222,7 +222,7 @@ func asking(h handler, u flow.Use) flow.Place {
 // middleware reports whether middleware.ts or proxy.ts keeps strangers from a
 // path.
 func (p *project) middleware(in *flow.Interp, h handler) bool {
-	for _, f := range p.files {
+	for _, f := range p.before {
 		if hooks.MatchString(f) && strings.HasPrefix(h.file, path.Dir(f)+"/routes/") {
 			if m := in.Module(f); m != nil && hooked(in, m, h.path) {
 				return true
