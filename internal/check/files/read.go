@@ -41,10 +41,12 @@ func Read(full string, limit int64) (string, error) {
 		return "", errors.New(reason(err))
 	}
 	defer func() { _ = f.Close() }()
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
+	// With room for all of it and for the read that sees the end, it never grows.
+	buf := bytes.NewBuffer(make([]byte, 0, before.Size()+bytes.MinRead))
+	if _, err := buf.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return "", errors.New(reason(err))
 	}
+	b := buf.Bytes()
 	if int64(len(b)) > limit {
 		return "", fmt.Errorf("it is larger than %d MiB", limit>>20)
 	}
