@@ -160,6 +160,13 @@ func (w *onlooker) sums(kind claviger.ChargeKind) (held, used map[string]int64) 
 	return held, used
 }
 
+// refusals counts those with a code, up to now.
+func (w *onlooker) refusals(code claviger.Code) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.denied[string(code)]
+}
+
 // quiet waits until no hold is open, and then holds what the engine says is left
 // of every window of a scope, or of all, to what was granted and settled: nothing
 // more, nothing less, and no seat taken.

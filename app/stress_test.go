@@ -99,10 +99,15 @@ func TestStress(t *testing.T) {
 			for range stressRounds(t) {
 				c.run([]*process{p}, stressCallers)
 			}
+			// Where the machine was too busy for the store to answer so many in time,
+			// little was spent: fewer go on until it is enough.
+			for end := time.Now().Add(3 * time.Minute); w.refusals(claviger.CodeBudgetExhausted) == 0 && time.Now().Before(end); {
+				c.run([]*process{p}, stressCallers/10)
+			}
 			w.quiet("")
 			t.Logf("%v; refusals: %v; after %v", c.statuses, w.denied, time.Since(began).Round(time.Millisecond))
 			w.tell()
-			if w.denied[string(claviger.CodeBudgetExhausted)] == 0 {
+			if w.refusals(claviger.CodeBudgetExhausted) == 0 {
 				t.Errorf("the budget was not reached: %v", w.denied)
 			}
 			p.stop()
