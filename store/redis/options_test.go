@@ -99,11 +99,15 @@ func TestNothingIsShown(t *testing.T) {
 		"no password":     {"unix://" + s.socket(), "wants a password"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			timeout := 30 * time.Second
+			if name == "silence" {
+				timeout = 500 * time.Millisecond
+			}
 			var log bytes.Buffer
 			var said []string
 			stderr := quietly(t, func() {
 				a, err := redis.Open(t.Context(), redis.Options{
-					URL: secret(c.url), NameKey: nameKey, Timeout: 500 * time.Millisecond, Logger: slog.New(slog.NewJSONHandler(&log, nil)),
+					URL: secret(c.url), NameKey: nameKey, Timeout: timeout, Logger: slog.New(slog.NewJSONHandler(&log, nil)),
 				})
 				if err != nil {
 					t.Fatalf("Open: %v", err)
@@ -146,7 +150,7 @@ func TestUnfitServers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, c.args...)
-			a, err := redis.Open(t.Context(), redis.Options{URL: s.url(), NameKey: nameKey, Timeout: 3 * time.Second})
+			a, err := redis.Open(t.Context(), redis.Options{URL: s.url(), NameKey: nameKey, Timeout: 30 * time.Second})
 			if err == nil {
 				_ = a.Close()
 				t.Fatal("accepted")
@@ -162,7 +166,7 @@ func TestUnfitServers(t *testing.T) {
 		t.Errorf("Warnings = %q", w)
 	}
 	other := secret(strings.Repeat("o", 32))
-	if b, err := redis.Open(t.Context(), redis.Options{URL: s.url(), NameKey: other, Timeout: 3 * time.Second}); err == nil {
+	if b, err := redis.Open(t.Context(), redis.Options{URL: s.url(), NameKey: other, Timeout: 30 * time.Second}); err == nil {
 		_ = b.Close()
 		t.Error("another NameKey on the same Redis was accepted")
 	}

@@ -14,7 +14,7 @@ import (
 func TestPlaces(t *testing.T) {
 	s := start(t)
 	open := func(place string) (*redis.Admission, error) {
-		return redis.Open(t.Context(), redis.Options{URL: s.url(), NameKey: nameKey, Place: place, Timeout: 3 * time.Second})
+		return redis.Open(t.Context(), redis.Options{URL: s.url(), NameKey: nameKey, Place: place, Timeout: 30 * time.Second})
 	}
 	must := func(place string) *redis.Admission {
 		t.Helper()

@@ -26,7 +26,7 @@ const (
 const (
 	processSeats  = 6
 	processBudget = 300_000
-	processTTL    = 2 * time.Second
+	processTTL    = 4 * time.Second
 )
 
 func processCharges(amount int64) []claviger.Charge {
@@ -42,7 +42,7 @@ func child() {
 	a, err := redis.Open(context.Background(), redis.Options{
 		URL:      claviger.NewSecret([]byte(os.Getenv(childURL))),
 		NameKey:  claviger.NewSecret([]byte(os.Getenv(childKey))),
-		LeaseTTL: processTTL, Timeout: 3 * time.Second,
+		LeaseTTL: processTTL, Timeout: 30 * time.Second,
 	})
 	if err != nil {
 		fmt.Println("error", err)
@@ -69,7 +69,7 @@ func child() {
 			}
 		}()
 	}
-	time.Sleep(time.Minute)
+	time.Sleep(10 * time.Minute)
 }
 
 // node is a child and the sums of what it wrote.
@@ -113,7 +113,7 @@ func (n *node) make(t *testing.T, calls int64) {
 	t.Helper()
 	calls += n.calls.Load()
 	for began := time.Now(); n.calls.Load() < calls; time.Sleep(5 * time.Millisecond) {
-		if time.Since(began) > 20*time.Second {
+		if time.Since(began) > time.Minute {
 			t.Fatal("the node makes no calls")
 		}
 	}

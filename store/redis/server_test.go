@@ -86,11 +86,11 @@ func (s *server) begin() {
 	}
 	c := s.client()
 	defer c.Close()
-	for range 200 {
+	for range 4000 {
 		if err := c.Ping(context.Background()).Err(); err == nil || goredis.HasErrorPrefix(err, "NOAUTH") {
 			return
 		}
-		time.Sleep(25 * time.Millisecond)
+		time.Sleep(15 * time.Millisecond)
 	}
 	text, _ := os.ReadFile(log.Name())
 	s.t.Fatalf("the server does not answer\n%s", text)
@@ -110,7 +110,7 @@ func (s *server) resume() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
 
 // client is a plain client for looking at the server.
 func (s *server) client() *goredis.Client {
-	return goredis.NewClient(&goredis.Options{Network: "unix", Addr: s.socket(), MaxRetries: -1, Protocol: 2})
+	return goredis.NewClient(&goredis.Options{Network: "unix", Addr: s.socket(), MaxRetries: -1, Protocol: 2, ReadTimeout: 30 * time.Second})
 }
 
 // keys lists what is in the server, without the mark of the names.
@@ -148,7 +148,7 @@ func (s *server) open(t testing.TB, o redis.Options) *redis.Admission {
 	}
 	if o.Timeout == 0 {
 		// This machine may be busy with other tests.
-		o.Timeout = 3 * time.Second
+		o.Timeout = 30 * time.Second
 	}
 	a, err := redis.Open(context.Background(), o)
 	if err != nil {

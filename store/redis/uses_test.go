@@ -17,8 +17,8 @@ import (
 func TestUses(t *testing.T) {
 	s := start(t)
 	nodes := []*redis.Admission{
-		s.open(t, redis.Options{MaxWaiting: 1000, Timeout: 5 * time.Second}),
-		s.open(t, redis.Options{MaxWaiting: 1000, Timeout: 5 * time.Second}),
+		s.open(t, redis.Options{MaxWaiting: 1000, Timeout: 30 * time.Second}),
+		s.open(t, redis.Options{MaxWaiting: 1000, Timeout: 30 * time.Second}),
 	}
 	until := time.Now().Add(time.Minute)
 	for _, most := range []int64{1, 20} {

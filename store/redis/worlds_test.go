@@ -34,7 +34,7 @@ func TestWorlds(t *testing.T) {
 				w := &way{T: t, model: gatetest.NewAdmissionModel(r), now: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)}
 				w.redis = s.open(t, redis.Options{
 					Now: func() time.Time { return w.now }, Prefix: fmt.Sprintf("w%d%s%v:", i, r.Kind, r.Calendar),
-					LeaseTTL: time.Duration(r.Life) * r.Tick(), Timeout: 10 * time.Second,
+					LeaseTTL: time.Duration(r.Life) * r.Tick(), Timeout: 30 * time.Second,
 				})
 				for range 40 {
 					w.step()
