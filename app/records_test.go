@@ -56,10 +56,11 @@ func TestRecords(t *testing.T) {
 	s := newSite(t)
 	s.write("claviger.yaml", strings.Replace(siteConfig, "proxy: {endpoints: [responses, chat.completions]}", "proxy: {endpoints: [responses], store: true}", 1))
 	p := s.start("serve")
-	const secretWords = "my heart is a submarine"
+	// The name has a sign that no random id spells.
+	const secretWords, name = "my heart is a submarine", "ada.lovelace"
 	ids := map[string][]string{}
 	found := regexp.MustCompile(`"id":"((resp_|msg_)[^"]*)"`)
-	for _, who := range []string{"ada", "bob"} {
+	for _, who := range []string{name, "bob"} {
 		ticket := strings.TrimSpace(must3(t)(s.command("token", "mint", "--sub", who)))
 		for range 2 {
 			r := p.post("/v1/responses", ticket, `{"model":"gpt-4.1-mini","input":"`+secretWords+`"}`)
@@ -75,21 +76,21 @@ func TestRecords(t *testing.T) {
 		t.Fatal("the gateway did not end well")
 	}
 	state := s.path(".claviger")
-	ada, text := s.export("ada")
-	if lengthOf(ada, "usage") != 1 || lengthOf(ada, "objects") < 4 || strings.Contains(text, "submarine") || !strings.Contains(text, ids["ada"][0]) || strings.Contains(text, ids["bob"][0]) {
+	ada, text := s.export(name)
+	if lengthOf(ada, "usage") != 1 || lengthOf(ada, "objects") < 4 || strings.Contains(text, "submarine") || !strings.Contains(text, ids[name][0]) || strings.Contains(text, ids["bob"][0]) {
 		t.Fatalf("export: %s", text)
 	}
 	pseudonym, _ := ada.Get("pseudonym")
 	before := raw(t, state)
-	for _, want := range append(slices.Clone(ids["ada"]), pseudonym.Str()) {
+	for _, want := range append(slices.Clone(ids[name]), pseudonym.Str()) {
 		if !bytes.Contains(before, []byte(want)) {
 			t.Fatalf("%s is not in the raw files before: the test proves nothing", want)
 		}
 	}
-	if bytes.Contains(before, []byte("submarine")) || bytes.Contains(before, []byte("ada")) {
+	if bytes.Contains(before, []byte("submarine")) || bytes.Contains(before, []byte(name)) {
 		t.Error("a prompt or a name is in the raw files")
 	}
-	if code, out, _ := s.command("records", "erase", "--subject", "ada", "--dry-run"); code != 0 || !strings.Contains(out, "Nothing is deleted") {
+	if code, out, _ := s.command("records", "erase", "--subject", name, "--dry-run"); code != 0 || !strings.Contains(out, "Nothing is deleted") {
 		t.Errorf("dry run: %s", out)
 	}
 	fault, err := openaitest.ParseFault("500 times=1")
@@ -97,21 +98,21 @@ func TestRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.sim.Inject(fault)
-	code, out, errs := s.command("records", "erase", "--subject", "ada")
+	code, out, errs := s.command("records", "erase", "--subject", name)
 	if code != 2 || !strings.Contains(errs, "run it again") {
 		t.Errorf("with a provider that fails: %d\n%s%s", code, out, errs)
 	}
-	if v, text := s.export("ada"); lengthOf(v, "objects") == 0 {
+	if v, text := s.export(name); lengthOf(v, "objects") == 0 {
 		t.Errorf("what is still at the provider is forgotten: %s", text)
 	}
-	if code, out, errs = s.command("records", "erase", "--subject", "ada"); code != 0 {
+	if code, out, errs = s.command("records", "erase", "--subject", name); code != 0 {
 		t.Fatalf("erase: %d\n%s%s", code, out, errs)
 	}
-	if v, text := s.export("ada"); lengthOf(v, "usage")+lengthOf(v, "objects") != 0 {
+	if v, text := s.export(name); lengthOf(v, "usage")+lengthOf(v, "objects") != 0 {
 		t.Errorf("after it was erased: %s", text)
 	}
 	after := raw(t, state)
-	for _, gone := range ids["ada"] {
+	for _, gone := range ids[name] {
 		if bytes.Contains(after, []byte(gone)) {
 			t.Errorf("%s is in the raw files", gone)
 		}
@@ -119,7 +120,7 @@ func TestRecords(t *testing.T) {
 	if n := bytes.Count(after, []byte(pseudonym.Str())); n > bytes.Count(before, []byte("user:"+pseudonym.Str())) {
 		t.Errorf("the pseudonym is in the raw files %d times", n)
 	}
-	for _, id := range ids["ada"] {
+	for _, id := range ids[name] {
 		if strings.HasPrefix(id, "resp_") && s.atProvider(id) != http.StatusNotFound {
 			t.Errorf("%s is at the provider", id)
 		}

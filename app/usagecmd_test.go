@@ -16,7 +16,8 @@ func TestUsage(t *testing.T) {
 	s := newSite(t)
 	s.write("claviger.yaml", strings.Replace(siteConfig, "1000/min", "3/day", 1))
 	p := s.start("serve")
-	ticket := p.ticket()
+	const name = "ada.lovelace" // which no pseudonym spells
+	ticket := p.ticket("--sub", name)
 	for i := range 5 {
 		want := http.StatusOK
 		if i >= 3 {
@@ -47,7 +48,7 @@ func TestUsage(t *testing.T) {
 	if out := p.ok("usage", "--from", "2001-01-01", "--to", "2001-12-31"); out != "" {
 		t.Errorf("of another year: %s", out)
 	}
-	if out := p.ok("usage", "--by", "user"); strings.Contains(out, "ada") {
+	if out := p.ok("usage", "--by", "user"); strings.Contains(out, name) {
 		t.Errorf("a person by name:\n%s", out)
 	}
 	p.bad("--from is a day", "usage", "--from", "yesterday")

@@ -57,7 +57,7 @@ func TestUses(t *testing.T) {
 		t.Errorf("context ended: %v, %v", ok, err)
 	}
 	for _, key := range s.keys() {
-		if strings.Contains(key, "dpop") || strings.Contains(key, "xxxx") {
+		if strings.Contains(key, "dpop:") || strings.Contains(key, "xxxxxxxx") {
 			t.Errorf("a key shows an id: %q", key)
 		}
 	}
