@@ -12,6 +12,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 want=${1:-all}
+case $want in
+  all | go | lint | fuzz | packages | browser) ;;
+  *)
+    echo "tools/test.sh: there is no part '$want': take go, lint, fuzz, packages or browser, or none for everything" >&2
+    exit 2
+    ;;
+esac
 started=$SECONDS
 summary=()
 
