@@ -43,9 +43,9 @@ func shots(t *testing.T) string {
 	return t.TempDir()
 }
 
-// anyKey begins where a word begins, or after an escape of JSON: the random
-// letters of an encrypted cookie spell "sk-" in its middle now and then.
-var anyKey = regexp.MustCompile(`(?:^|[^A-Za-z0-9_-]|\\[bfnrt])sk-[A-Za-z0-9_-]{16,}`)
+// anyKey begins where a word begins, or after an escape of JSON or of a URL: the
+// random letters of an encrypted cookie spell "sk-" in its middle now and then.
+var anyKey = regexp.MustCompile(`(?:^|[^A-Za-z0-9_-]|\\[bfnrt]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2})sk-[A-Za-z0-9_-]{16,}`)
 
 // TestAnyKey holds the pattern against what a trace may and may not hold.
 func TestAnyKey(t *testing.T) {
@@ -56,6 +56,8 @@ func TestAnyKey(t *testing.T) {
 		`"a line\n` + key + `"`:     true,
 		"Bearer " + key:             true,
 		"k=" + key:                  true,
+		"q=key%3D" + key:            true,
+		`{"a":"\u003c` + key + `"}`: true,
 		"eyJhbGciOiJkaXIi.Zq" + key: false,
 		"sk-" + "short":             false,
 	} {
